@@ -1,0 +1,65 @@
+import { concat, fromHex, hex } from '../bytes.ts'
+import { InvalidCiphertextException } from '../errors.ts'
+
+/**
+ * The symmetric ciphertext, version 1. It names its key and key material, so Decrypt needs no KeyId, and carries the
+ * message key that encrypted it, wrapped by that key material (design.md §3).
+ *
+ * | bytes | what |
+ * |---|---|
+ * | 1 | version, 0x01 |
+ * | 1 | form of the key id: 0 = UUID, 1 = `mrk-` |
+ * | 16 | key id |
+ * | 32 | key material id |
+ * | 1 | w: length of the wrapped message key |
+ * | w | message key (AES-256) wrapped by the key material (AES-KWP) |
+ * | 12 | IV |
+ * | 0… | ciphertext, as long as the plaintext |
+ * | 16 | AES-256-GCM tag |
+ *
+ * Everything before the ciphertext is the header. Header ‖ canonical encryption context is the AAD, so no bit of a
+ * blob can change unnoticed.
+ */
+export interface Ciphertext {
+  readonly keyId: string
+  /** 64 lower-case hex digits. */
+  readonly materialId: string
+  readonly wrappedMessageKey: Uint8Array
+  readonly iv: Uint8Array
+  readonly header: Uint8Array
+  /** Ciphertext and tag. */
+  readonly body: Uint8Array
+}
+
+const version = 1
+const ivBytes = 12
+const tagBytes = 16
+const fixedBytes = 1 + 1 + 16 + 32 + 1
+
+const forms = { uuid: 0, multiRegion: 1 } as const
+
+/** Everything of a header but its IV, which changes with each message. */
+export function headerPrefix(keyId: string, materialId: string, wrappedMessageKey: Uint8Array): Uint8Array {
+  const multiRegion = keyId.startsWith('mrk-')
+  const id = fromHex(multiRegion ? keyId.slice(4) : keyId.replaceAll('-', ''))
+  const form = multiRegion ? forms.multiRegion : forms.uuid
+  return concat(Uint8Array.of(version, form), id, fromHex(materialId), Uint8Array.of(wrappedMessageKey.length), wrappedMessageKey)
+}
+
+/** @throws InvalidCiphertextException for any bytes that are not a version 1 ciphertext, without saying why */
+export function parseCiphertext(blob: Uint8Array): Ciphertext {
+  const form = blob[1]
+  const wrappedBytes = blob[fixedBytes - 1] ?? 0
+  const headerBytes = fixedBytes + wrappedBytes + ivBytes
+  const known = blob[0] === version && (form === forms.uuid || form === forms.multiRegion)
+  if (!known || wrappedBytes === 0 || blob.length < headerBytes + tagBytes) throw new InvalidCiphertextException()
+  const id = hex(blob.subarray(2, 18))
+  return {
+    keyId: form === forms.multiRegion ? `mrk-${id}` : id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    materialId: hex(blob.subarray(18, 50)),
+    wrappedMessageKey: blob.subarray(fixedBytes, fixedBytes + wrappedBytes),
+    iv: blob.subarray(fixedBytes + wrappedBytes, headerBytes),
+    header: blob.subarray(0, headerBytes),
+    body: blob.subarray(headerBytes),
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A failure with a name on the wire. The class name is what AWS puts in `__type`; an absent message means
+ * that AWS sends the body without a `message` member (kms-api.md §10.2), which some clients depend on.
+ */
+export class KmsError extends Error {
+  readonly fault: 'client' | 'server'
+  /** HTTP status: AWS KMS answers 400 to every client error, whatever the SDK's model says (kms-api.md §10.3). */
+  readonly status: number
+
+  constructor(name: string, message: string | undefined, options: ErrorOptions & { status: number }) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = name
+    this.status = options.status
+    this.fault = options.status >= 500 ? 'server' : 'client'
+  }
+}
+
+const named = (name: string, status = 400) =>
+  class extends KmsError {
+    constructor(message?: string, options?: ErrorOptions) {
+      super(name, message, { ...options, status })
+    }
+  }
+
+/* Modelled by AWS KMS. */
+export class AlreadyExistsException extends named('AlreadyExistsException') {}
+export class DependencyTimeoutException extends named('DependencyTimeoutException', 503) {}
+export class DisabledException extends named('DisabledException') {}
+export class DryRunOperationException extends named('DryRunOperationException') {}
+export class IncorrectKeyException extends named('IncorrectKeyException') {}
+export class InvalidAliasNameException extends named('InvalidAliasNameException') {}
+export class InvalidArnException extends named('InvalidArnException') {}
+export class InvalidCiphertextException extends named('InvalidCiphertextException') {}
+export class InvalidGrantTokenException extends named('InvalidGrantTokenException') {}
+export class InvalidKeyUsageException extends named('InvalidKeyUsageException') {}
+export class InvalidMarkerException extends named('InvalidMarkerException') {}
+export class KeyUnavailableException extends named('KeyUnavailableException', 500) {}
+export class KMSInternalException extends named('KMSInternalException', 500) {}
+export class KMSInvalidStateException extends named('KMSInvalidStateException') {}
+export class LimitExceededException extends named('LimitExceededException') {}
+export class MalformedPolicyDocumentException extends named('MalformedPolicyDocumentException') {}
+export class NotFoundException extends named('NotFoundException') {}
+export class TagException extends named('TagException') {}
+export class UnsupportedOperationException extends named('UnsupportedOperationException') {}
+
+/* Not modelled, yet on the wire (kms-api.md §10.4, kms-authz.md §1.6). */
+export class AccessDeniedException extends named('AccessDeniedException') {}
+export class ExpiredTokenException extends named('ExpiredTokenException') {}
+export class IncompleteSignatureException extends named('IncompleteSignatureException') {}
+export class InvalidSignatureException extends named('InvalidSignatureException') {}
+export class MissingAuthenticationTokenException extends named('MissingAuthenticationTokenException') {}
+export class NotAuthorizedException extends named('NotAuthorizedException') {}
+export class RequestEntityTooLargeException extends named('RequestEntityTooLargeException', 413) {}
+export class SerializationException extends named('SerializationException') {}
+export class ThrottlingException extends named('ThrottlingException') {}
+export class UnknownOperationException extends named('UnknownOperationException') {}
+export class UnrecognizedClientException extends named('UnrecognizedClientException') {}
+export class ValidationException extends named('ValidationException') {}

@@ -1,0 +1,82 @@
+/** The members that several operations share (kms-api.md §1.3), under AWS's names and limits. */
+import { list, struct, textMap } from './collections.ts'
+import { blob, boolean, integer, oneOf, string, timestamp } from './scalars.ts'
+import { required, withDefault } from './shape.ts'
+
+/** Key id, key ARN, alias name or alias ARN; each operation's `on` says which it takes. */
+export const keyId = string({ min: 1, max: 2048, pattern: '^\\p{ASCII}+$' })
+export const aliasName = string({ min: 1, max: 256, pattern: '^[a-zA-Z0-9:/_-]+$' })
+export const arn = string({ min: 20, max: 2048 })
+export const description = string({ max: 8192 })
+export const policy = string({ min: 1, max: 131072, pattern: '^[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+$' })
+export const policyName = string({ min: 1, max: 128, pattern: '^[\\w]+$' })
+
+export const plaintext = blob(1, 4096, { sensitive: true })
+export const ciphertext = blob(1, 6144)
+export const encryptionContext = textMap
+export const grantTokens = list(string({ min: 1, max: 8192, sensitive: true }), { max: 10 })
+export const dryRun = boolean
+export const dryRunModifiers = list(oneOf(['IGNORE_CIPHERTEXT']))
+export const materialId = string({ min: 64, max: 64, pattern: '^[a-f0-9]+$' })
+
+export const encryptionAlgorithms = ['RSAES_OAEP_SHA_1', 'RSAES_OAEP_SHA_256', 'SM2PKE', 'SYMMETRIC_DEFAULT'] as const
+export const encryptionAlgorithm = withDefault(oneOf(encryptionAlgorithms), 'SYMMETRIC_DEFAULT')
+
+export const dataKeySpec = oneOf(['AES_256', 'AES_128'])
+export const numberOfBytes = integer(1, 1024)
+
+/** Sealed with a key that only an attested enclave holds; not served yet, and never ignored. */
+export const recipient = struct({
+  KeyEncryptionAlgorithm: oneOf(['RSAES_OAEP_SHA_256']),
+  AttestationDocument: blob(1, 262144, { sensitive: true }),
+})
+
+export const limit = integer(1, 1000)
+export const marker = string({ min: 1, max: 1024, pattern: '^[\\u0020-\\u00FF]*$' })
+export const page = { Limit: limit, Marker: marker }
+export const pageEnd = { NextMarker: marker, Truncated: required(boolean) }
+
+export const tag = struct({
+  TagKey: required(string({ min: 1, max: 128 })),
+  TagValue: required(string({ max: 256 })),
+})
+export const tags = list(tag)
+
+const region = string({ min: 1, max: 32 })
+const multiRegionKey = struct({ Arn: required(arn), Region: required(region) })
+const words = list(string())
+
+/** What CreateKey and DescribeKey answer (kms-api.md §1.4). */
+export const keyMetadata = struct({
+  AWSAccountId: required(string()),
+  KeyId: required(keyId),
+  Arn: required(arn),
+  CreationDate: required(timestamp),
+  Enabled: required(boolean),
+  Description: required(description),
+  KeyUsage: required(string()),
+  KeyState: required(string()),
+  DeletionDate: timestamp,
+  ValidTo: timestamp,
+  Origin: required(string()),
+  CustomKeyStoreId: string(),
+  CloudHsmClusterId: string(),
+  ExpirationModel: string(),
+  KeyManager: required(string()),
+  CustomerMasterKeySpec: required(string()),
+  KeySpec: required(string()),
+  EncryptionAlgorithms: words,
+  SigningAlgorithms: words,
+  KeyAgreementAlgorithms: words,
+  EncapsulationAlgorithms: words,
+  MacAlgorithms: words,
+  MultiRegion: required(boolean),
+  MultiRegionConfiguration: struct({
+    MultiRegionKeyType: required(string()),
+    PrimaryKey: required(multiRegionKey),
+    ReplicaKeys: required(list(multiRegionKey)),
+  }),
+  PendingDeletionWindowInDays: integer(1, 365),
+  XksKeyConfiguration: struct({ Id: required(string()) }),
+  CurrentKeyMaterialId: materialId,
+})
