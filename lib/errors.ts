@@ -24,6 +24,7 @@ const named = (name: string, status = 400) =>
 
 /* Modelled by AWS KMS. */
 export class AlreadyExistsException extends named('AlreadyExistsException') {}
+export class CustomKeyStoreNotFoundException extends named('CustomKeyStoreNotFoundException') {}
 export class DependencyTimeoutException extends named('DependencyTimeoutException', 503) {}
 export class DisabledException extends named('DisabledException') {}
 export class DryRunOperationException extends named('DryRunOperationException') {}

@@ -109,7 +109,7 @@ export interface AuditSink {
 
 /** Everything an operation may be given, by the name it asks for in `needs`. */
 export interface Ports {
-  readonly keys: Keys
+  readonly keyStore: Keys
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys

@@ -11,6 +11,18 @@ export const description = string({ max: 8192 })
 export const policy = string({ min: 1, max: 131072, pattern: '^[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+$' })
 export const policyName = string({ min: 1, max: 128, pattern: '^[\\w]+$' })
 
+/** AWS's order, as it prints them when it refuses another (kms-api.md §10.5). */
+export const keySpec = oneOf([
+  'RSA_2048', 'RSA_3072', 'RSA_4096', 'ECC_NIST_P256', 'ECC_NIST_P384', 'ECC_NIST_P521', 'ECC_SECG_P256K1',
+  'ECC_NIST_EDWARDS25519', 'SYMMETRIC_DEFAULT', 'HMAC_224', 'HMAC_256', 'HMAC_384', 'HMAC_512', 'SM2', 'ML_DSA_44',
+  'ML_DSA_65', 'ML_DSA_87', 'ML_KEM_512', 'ML_KEM_768', 'ML_KEM_1024',
+])
+export const keyUsage = oneOf([
+  'ENCRYPT_DECRYPT', 'SIGN_VERIFY', 'GENERATE_VERIFY_MAC', 'KEY_AGREEMENT', 'ENCAPSULATE_DECAPSULATE',
+])
+export const keyOrigin = oneOf(['AWS_KMS', 'EXTERNAL', 'AWS_CLOUDHSM', 'EXTERNAL_KEY_STORE'])
+export const xksKeyId = string({ min: 1, max: 128, pattern: '^[a-zA-Z0-9\\-_.]+$' })
+
 export const plaintext = blob(1, 4096, { sensitive: true })
 export const ciphertext = blob(1, 6144)
 export const encryptionContext = textMap
@@ -31,6 +43,8 @@ export const recipient = struct({
   AttestationDocument: blob(1, 262144, { sensitive: true }),
 })
 
+export const customKeyStoreId = string({ min: 1, max: 64 })
+
 export const limit = integer(1, 1000)
 export const marker = string({ min: 1, max: 1024, pattern: '^[\\u0020-\\u00FF]*$' })
 export const page = { Limit: limit, Marker: marker }
@@ -41,6 +55,7 @@ export const tag = struct({
   TagValue: required(string({ max: 256 })),
 })
 export const tags = list(tag)
+export const tagKeys = list(string({ min: 1, max: 128 }))
 
 const region = string({ min: 1, max: 32 })
 const multiRegionKey = struct({ Arn: required(arn), Region: required(region) })

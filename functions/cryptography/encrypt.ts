@@ -1,0 +1,44 @@
+import { serve } from '../../lib/http/serve.ts'
+import { currentMaterial } from '../../lib/keys/materials.ts'
+import { states } from '../../lib/keys/states.ts'
+import { operation } from '../../lib/operation.ts'
+import { struct } from '../../lib/schema/collections.ts'
+import { ciphertext, dryRun, encryptionAlgorithm, encryptionContext, grantTokens, keyId, plaintext } from '../../lib/schema/members.ts'
+import { required } from '../../lib/schema/shape.ts'
+
+export const encrypt = operation({
+  name: 'Encrypt',
+  readOnly: true,
+  route: 'POST /keys/{KeyId}/encrypt',
+  summary: 'Encrypts up to 4096 bytes under a key.',
+  input: struct({
+    KeyId: required(keyId),
+    Plaintext: required(plaintext),
+    EncryptionContext: encryptionContext,
+    GrantTokens: grantTokens,
+    EncryptionAlgorithm: encryptionAlgorithm,
+    DryRun: dryRun,
+  }),
+  output: struct({ CiphertextBlob: required(ciphertext), KeyId: required(keyId), EncryptionAlgorithm: required(encryptionAlgorithm) }),
+  on: {
+    KeyId: {
+      by: 'any',
+      usage: 'ENCRYPT_DECRYPT',
+      states: states.usable,
+      foreign: true,
+      encryption: { algorithm: 'EncryptionAlgorithm', context: 'EncryptionContext' },
+    },
+  },
+  needs: ['materials', 'hsm'],
+  async run({ input, keys, materials, hsm, note }) {
+    const material = await currentMaterial(materials, keys.KeyId)
+    note({ keyMaterialId: material.id })
+    return {
+      CiphertextBlob: await hsm.encrypt(material, input.Plaintext, input.EncryptionContext ?? {}),
+      KeyId: keys.KeyId.arn,
+      EncryptionAlgorithm: input.EncryptionAlgorithm,
+    }
+  },
+})
+
+export const handler = serve(encrypt)

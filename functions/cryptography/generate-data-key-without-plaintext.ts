@@ -1,0 +1,48 @@
+import { serve } from '../../lib/http/serve.ts'
+import { dataKeyLength } from '../../lib/keys/demands.ts'
+import { currentMaterial } from '../../lib/keys/materials.ts'
+import { states } from '../../lib/keys/states.ts'
+import { operation } from '../../lib/operation.ts'
+import { struct } from '../../lib/schema/collections.ts'
+import { ciphertext, dataKeySpec, dryRun, encryptionContext, grantTokens, keyId, materialId, numberOfBytes } from '../../lib/schema/members.ts'
+import { required } from '../../lib/schema/shape.ts'
+
+export const generateDataKeyWithoutPlaintext = operation({
+  name: 'GenerateDataKeyWithoutPlaintext',
+  readOnly: true,
+  route: 'POST /keys/{KeyId}/data-keys-without-plaintext',
+  summary: 'Makes a data key and answers it encrypted under the key only.',
+  input: struct({
+    KeyId: required(keyId),
+    EncryptionContext: encryptionContext,
+    KeySpec: dataKeySpec,
+    NumberOfBytes: numberOfBytes,
+    GrantTokens: grantTokens,
+    DryRun: dryRun,
+  }),
+  output: struct({ CiphertextBlob: required(ciphertext), KeyId: required(keyId), KeyMaterialId: materialId }),
+  on: {
+    KeyId: {
+      by: 'any',
+      usage: 'ENCRYPT_DECRYPT',
+      states: states.usable,
+      foreign: true,
+      encryption: { context: 'EncryptionContext' },
+    },
+  },
+  demands: (input) => void dataKeyLength(input),
+  needs: ['materials', 'hsm'],
+  async run({ input, keys, materials, hsm, note }) {
+    const material = await currentMaterial(materials, keys.KeyId)
+    note({ keyMaterialId: material.id })
+    const dataKey = await hsm.random(dataKeyLength(input))
+    try {
+      const sealed = await hsm.encrypt(material, dataKey, input.EncryptionContext ?? {})
+      return { CiphertextBlob: sealed, KeyId: keys.KeyId.arn, KeyMaterialId: material.id }
+    } finally {
+      dataKey.fill(0)
+    }
+  },
+})
+
+export const handler = serve(generateDataKeyWithoutPlaintext)

@@ -1,0 +1,33 @@
+import { serve } from '../../lib/http/serve.ts'
+import { deletionAt, demandWindow } from '../../lib/keys/deletion.ts'
+import { states } from '../../lib/keys/states.ts'
+import { operation } from '../../lib/operation.ts'
+import { struct } from '../../lib/schema/collections.ts'
+import { keyId } from '../../lib/schema/members.ts'
+import { integer, string, timestamp } from '../../lib/schema/scalars.ts'
+import { required, withDefault } from '../../lib/schema/shape.ts'
+
+export const scheduleKeyDeletion = operation({
+  name: 'ScheduleKeyDeletion',
+  readOnly: false,
+  route: 'DELETE /keys/{KeyId}',
+  summary: 'Stops every use of a key now and deletes it after a window of 7 to 30 days.',
+  input: struct({ KeyId: required(keyId), PendingWindowInDays: withDefault(integer(1, 365), 30) }),
+  output: struct({
+    KeyId: required(keyId),
+    DeletionDate: timestamp,
+    KeyState: required(string()),
+    PendingWindowInDays: integer(1, 365),
+  }),
+  on: { KeyId: { by: 'key', states: states.deletable } },
+  demands: demandWindow,
+  needs: ['keyStore'],
+  async run({ input, keys, now, keyStore }) {
+    const days = input.PendingWindowInDays
+    const at = deletionAt(now, days)
+    await keyStore.replace({ ...keys.KeyId, state: 'PendingDeletion', deletion: { at } })
+    return { KeyId: keys.KeyId.arn, DeletionDate: at, KeyState: 'PendingDeletion', PendingWindowInDays: days }
+  },
+})
+
+export const handler = serve(scheduleKeyDeletion)

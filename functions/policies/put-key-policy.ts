@@ -1,0 +1,31 @@
+import { serve } from '../../lib/http/serve.ts'
+import { states } from '../../lib/keys/states.ts'
+import { operation } from '../../lib/operation.ts'
+import { demandDefaultName, policyFor } from '../../lib/keys/policies.ts'
+import { struct } from '../../lib/schema/collections.ts'
+import { keyId, policy, policyName } from '../../lib/schema/members.ts'
+import { boolean } from '../../lib/schema/scalars.ts'
+import { required, withDefault } from '../../lib/schema/shape.ts'
+
+export const putKeyPolicy = operation({
+  name: 'PutKeyPolicy',
+  readOnly: false,
+  route: 'PUT /keys/{KeyId}/policy',
+  summary: 'Replaces the policy document of a key.',
+  input: struct({
+    KeyId: required(keyId),
+    PolicyName: withDefault(policyName, 'default'),
+    Policy: required(policy),
+    BypassPolicyLockoutSafetyCheck: withDefault(boolean, false),
+  }),
+  output: struct({}),
+  on: { KeyId: { by: 'key', states: states.present } },
+  demands: demandDefaultName,
+  needs: ['keyStore'],
+  async run({ input, keys, place, keyStore, permits }) {
+    await keyStore.replace({ ...keys.KeyId, policy: policyFor(input, place, permits) })
+    return {}
+  },
+})
+
+export const handler = serve(putKeyPolicy)

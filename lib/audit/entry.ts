@@ -1,0 +1,100 @@
+import { KmsError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { AuditRecord } from './record.ts'
+
+type Data = Readonly<Record<string, unknown>>
+
+/** What is known of a request before anything is done with it. */
+export interface Opening {
+  readonly requestId: string
+  readonly eventId: string
+  readonly eventName: string
+  readonly eventSource: string
+  readonly readOnly: boolean
+  readonly region: string
+  readonly account: string
+  readonly sourceIp: string
+  readonly userAgent: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+const maxText = 1024
+const clipped = (text: string): string => (text.length > maxText ? text.slice(0, maxText) : text)
+const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+
+function identityOf(caller: Caller | undefined): Data {
+  if (!caller) return { type: 'Unknown' }
+  const { principalId, arn, account, accessKeyId } = caller
+  return { type: caller.type, principalId, arn, accountId: account, accessKeyId }
+}
+
+/** One request's audit record in the making: opened before anything is decided, closed whatever happened. */
+export class AuditEntry {
+  readonly #opening: Opening
+  #caller: Caller | undefined
+  #parameters: Data | null = null
+  readonly #resources: { accountId: string; type: string; ARN: string }[] = []
+  readonly #additional: Record<string, unknown> = {}
+
+  constructor(opening: Opening) {
+    this.#opening = opening
+  }
+
+  by(caller: Caller): void {
+    this.#caller = caller
+  }
+
+  /** @param parameters the input, already redacted by its schema */
+  asked(parameters: Data): void {
+    this.#parameters = Object.keys(parameters).length > 0 ? parameters : null
+  }
+
+  /** Keys and aliases alike are typed AWS::KMS::Key, as CloudTrail has them. */
+  touched(arn: string, account: string): void {
+    this.#resources.push({ accountId: account, type: 'AWS::KMS::Key', ARN: arn })
+  }
+
+  /** Forgets the resources of a try that another writer overtook. */
+  retried(): void {
+    this.#resources.length = 0
+  }
+
+  note(data: Data): void {
+    Object.assign(this.#additional, data)
+  }
+
+  succeeded(responseElements: Data | null): AuditRecord {
+    return this.#record({ responseElements })
+  }
+
+  failed(error: KmsError): AuditRecord {
+    const message = error.message ? { errorMessage: clipped(error.message) } : {}
+    return this.#record({ responseElements: null, errorCode: error.name, ...message })
+  }
+
+  #record(outcome: Pick<AuditRecord, 'responseElements' | 'errorCode' | 'errorMessage'>): AuditRecord {
+    const opening = this.#opening
+    return {
+      eventVersion: '1.11',
+      userIdentity: identityOf(this.#caller),
+      eventTime: isoSeconds(opening.at),
+      eventSource: opening.eventSource,
+      eventName: opening.eventName,
+      awsRegion: opening.region,
+      sourceIPAddress: opening.sourceIp,
+      userAgent: clipped(opening.userAgent),
+      ...outcome,
+      requestParameters: this.#parameters,
+      ...(Object.keys(this.#additional).length > 0 && { additionalEventData: this.#additional }),
+      requestID: opening.requestId,
+      eventID: opening.eventId,
+      readOnly: opening.readOnly,
+      ...(this.#resources.length > 0 && { resources: this.#resources }),
+      eventType: 'AwsApiCall',
+      managementEvent: true,
+      recipientAccountId: opening.account,
+      eventCategory: 'Management',
+    }
+  }
+}

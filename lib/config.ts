@@ -1,0 +1,127 @@
+/**
+ * All configuration, read here and nowhere else: environment variables `KEYSTEAD_*`, each a row of `settings`. The
+ * README's table is made from these rows (`npm run derive`).
+ */
+import { join, resolve } from 'node:path'
+
+interface Setting<T> {
+  readonly summary: string
+  /** As the README shows it, where the default is worked out. */
+  readonly byDefault: string
+  readonly read: (text: string | undefined, env: Env) => T
+}
+type Env = Readonly<Record<string, string | undefined>>
+
+/** A configuration that cannot be used; the message says which variable and what would do. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError'
+}
+
+const text = (summary: string, byDefault: string, pattern = /^[^\0\n]+$/, what = 'text'): Setting<string> => ({
+  summary,
+  byDefault,
+  read: (given) => {
+    const value = given ?? byDefault
+    if (!pattern.test(value)) throw new ConfigurationError(what)
+    return value
+  },
+})
+
+const optionalText = (summary: string, pattern = /^[^\0\n]+$/, what = 'text'): Setting<string | undefined> => ({
+  summary,
+  byDefault: '',
+  read: (given) => {
+    if (given !== undefined && !pattern.test(given)) throw new ConfigurationError(what)
+    return given
+  },
+})
+
+const whole = (summary: string, byDefault: number, min: number, max: number): Setting<number> => ({
+  summary,
+  byDefault: String(byDefault),
+  read: (given) => {
+    const value = given === undefined ? byDefault : Number(given)
+    if (!Number.isInteger(value) || value < min || value > max || given === '') {
+      throw new ConfigurationError(`a whole number from ${min} to ${max}`)
+    }
+    return value
+  },
+})
+
+const choice = <const V extends readonly string[]>(summary: string, values: V): Setting<V[number]> => ({
+  summary: `${summary} ${values.map((value) => `\`${value}\``).join(', ')}.`,
+  byDefault: values[0] ?? '',
+  read: (given) => {
+    const value = given ?? values[0]
+    if (value === undefined || !values.includes(value)) throw new ConfigurationError(`one of ${values.join(', ')}`)
+    return value
+  },
+})
+
+const homeOf = (env: Env): string => resolve(env.KEYSTEAD_HOME ?? '.keystead')
+
+const inHome = (summary: string, name: string): Setting<string> => ({
+  summary,
+  byDefault: `$KEYSTEAD_HOME/${name}`,
+  read: (given, env) => resolve(given ?? join(homeOf(env), name)),
+})
+
+const accessKeyId = /^[A-Z0-9]{16,128}$/
+
+export const settings = {
+  KEYSTEAD_HOME: {
+    summary: 'Where local state lives: token, store, audit log, credentials.',
+    byDefault: '.keystead',
+    read: (_given, env) => homeOf(env),
+  } as Setting<string>,
+  KEYSTEAD_HOST: text('Address to listen on. Anything but loopback belongs behind TLS.', '127.0.0.1', /^[0-9a-zA-Z.:-]+$/, 'an address'),
+  KEYSTEAD_PORT: whole('Port to listen on; 0 takes any free one.', 4599, 0, 65535),
+  KEYSTEAD_ACCOUNT_ID: text('The account that owns the keys.', '000000000000', /^\d{12}$/, '12 digits'),
+  KEYSTEAD_REGION: text('The Region served; requests signed for another are refused.', 'us-east-1', /^[a-z]{2,}(?:-[a-z]+)+-\d+$/, 'a Region'),
+  KEYSTEAD_PARTITION: text('The partition in ARNs.', 'aws', /^aws[a-z-]*$/, 'a partition'),
+  KEYSTEAD_ROOT_ACCESS_KEY_ID: optionalText("Seeds the root user's access key instead of making one.", accessKeyId, '16 to 128 capital letters and digits'),
+  KEYSTEAD_ROOT_SECRET_ACCESS_KEY: optionalText('The secret that goes with it.', /^[\x21-\x7e]{20,128}$/, '20 to 128 printable characters'),
+  KEYSTEAD_STORE: choice('Where metadata is kept:', ['embedded', 'dynamodb']),
+  KEYSTEAD_DYNAMODB_ENDPOINT: optionalText('A DynamoDB-compatible server, instead of the one of the Region.', /^https?:\/\/[^\s]+$/, 'an http(s) URL'),
+  KEYSTEAD_TABLE: text("The store's table.", 'keystead', /^[a-zA-Z0-9_.-]{3,255}$/, 'a table name'),
+  KEYSTEAD_CACHE_TTL_MS: whole('How long a key, alias or credential may be served from memory; 0 is never.', 1000, 0, 60_000),
+  KEYSTEAD_AUDIT: choice('What happens to a request whose audit record cannot be written: it is refused, or the loss is counted:', ['strict', 'best-effort']),
+  KEYSTEAD_AUDIT_SINK: choice('Where the audit trail goes:', ['file', 'dynamodb']),
+  KEYSTEAD_AUDIT_DIRECTORY: inHome('The directory of the file sink.', 'audit'),
+  KEYSTEAD_AUDIT_TABLE: text('The table of the DynamoDB sink.', 'keystead-audit', /^[a-zA-Z0-9_.-]{3,255}$/, 'a table name'),
+  KEYSTEAD_HSM_MODULE: optionalText('The PKCS#11 module. Without it, SoftHSM where the system has put it.'),
+  KEYSTEAD_HSM_PROFILE: choice("The token's kind:", ['softhsm', 'cloudhsm', 'generic']),
+  KEYSTEAD_HSM_TOKEN_LABEL: text('The label of the token.', 'keystead'),
+  KEYSTEAD_HSM_TOKEN_DIRECTORY: inHome("SoftHSM's token directory; each process works on a copy of its own.", 'hsm/tokens'),
+  KEYSTEAD_HSM_PIN: optionalText("The token's PIN."),
+  KEYSTEAD_HSM_PIN_FILE: inHome('A file that holds the PIN, when it is not given.', 'hsm/pin'),
+  KEYSTEAD_HSM_HANDLES: whole('How many keys are kept open in the HSM.', 8192, 16, 1_000_000),
+  KEYSTEAD_RUN_DIRECTORY: inHome('Where each process keeps what ends with it.', 'run'),
+} as const satisfies Record<string, Setting<unknown>>
+
+type Values = { readonly [K in keyof typeof settings]: ReturnType<(typeof settings)[K]['read']> }
+export type Config = Values
+
+/**
+ * @throws ConfigurationError naming the first variable that is unknown or has a bad value; the value is not repeated,
+ *   as it may be a secret
+ */
+export function readConfig(env: Env): Config {
+  for (const name of Object.keys(env)) {
+    const ours = name.startsWith('KEYSTEAD_') && !name.startsWith('KEYSTEAD_TEST_')
+    if (ours && !Object.hasOwn(settings, name)) throw new ConfigurationError(`${name} is not a setting of Keystead`)
+  }
+  const config: Record<string, unknown> = {}
+  for (const [name, setting] of Object.entries<Setting<unknown>>(settings)) {
+    try {
+      config[name] = setting.read(env[name], env)
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error
+      throw new ConfigurationError(`${name} must be ${error.message}`)
+    }
+  }
+  if ((env.KEYSTEAD_ROOT_ACCESS_KEY_ID === undefined) !== (env.KEYSTEAD_ROOT_SECRET_ACCESS_KEY === undefined)) {
+    throw new ConfigurationError('KEYSTEAD_ROOT_ACCESS_KEY_ID and KEYSTEAD_ROOT_SECRET_ACCESS_KEY go together')
+  }
+  return config as Config
+}

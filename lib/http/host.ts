@@ -1,0 +1,207 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { maxBodyBytes } from '../perform.ts'
+import type { Handler } from './serve.ts'
+
+type Event = APIGatewayProxyEventV2
+type Result = APIGatewayProxyStructuredResultV2
+
+export interface Route {
+  /** `METHOD /path/{Member}` */
+  readonly route: string
+  readonly handler: () => Promise<Handler>
+}
+
+export interface HostOptions {
+  readonly host: string
+  readonly port: number
+  /** `POST /`, and whatever has no route of its own. */
+  readonly frontDoor: Handler
+  readonly routes: readonly Route[]
+  /** Rejects when something that requests need does not answer. */
+  readonly check: () => Promise<void>
+  readonly log: (entry: Readonly<Record<string, unknown>>) => void
+}
+
+export interface Host {
+  readonly url: string
+  /** Takes no new request, waits for those under way, at most `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+interface Matcher {
+  readonly method: string
+  readonly segments: readonly string[]
+  readonly handler: () => Promise<Handler>
+}
+interface Match {
+  readonly handler: () => Promise<Handler>
+  readonly pathParameters: Record<string, string>
+}
+
+function matcherOf({ route, handler }: Route): Matcher {
+  const [method = '', path = ''] = route.split(' ')
+  return { method, segments: path.split('/'), handler }
+}
+
+function match(matchers: readonly Matcher[], method: string, path: string): Match | undefined {
+  const given = path.split('/')
+  for (const { method: wanted, segments, handler } of matchers) {
+    if (wanted !== method || segments.length !== given.length) continue
+    const pathParameters: Record<string, string> = {}
+    const fits = segments.every((segment, index) => {
+      const text = given[index] ?? ''
+      if (!segment.startsWith('{')) return segment === text
+      const decoded = decode(text)
+      if (decoded === undefined) return false
+      pathParameters[segment.slice(1, -1)] = decoded
+      return decoded !== ''
+    })
+    if (fits) return { handler, pathParameters }
+  }
+  return undefined
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Names in lower case; repeated ones joined as API Gateway joins them. Node's own table drops some repeats. */
+function headersOf(raw: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = (raw[index] ?? '').toLowerCase()
+    const value = raw[index + 1] ?? ''
+    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]},${value}` : value
+  }
+  return headers
+}
+
+/** Our handlers read nothing from it. */
+const noContext = {} as Context
+
+/** One byte more than a request may have is enough to see that it is too large. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > maxBodyBytes) break
+  }
+  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
+}
+
+function eventOf(request: IncomingMessage, path: string, query: string, body: Buffer, pathParameters?: Record<string, string>): Event {
+  const headers = headersOf(request.rawHeaders)
+  const method = request.method ?? 'GET'
+  const sourceIp = request.socket.remoteAddress ?? ''
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: path,
+    rawQueryString: query,
+    headers,
+    requestContext: {
+      accountId: 'local',
+      apiId: 'local',
+      domainName: 'localhost',
+      domainPrefix: 'localhost',
+      http: { method, path, protocol: 'HTTP/1.1', sourceIp, userAgent: headers['user-agent'] ?? '' },
+      requestId: '',
+      routeKey: '$default',
+      stage: '$default',
+      time: '',
+      timeEpoch: 0,
+    },
+    // As API Gateway sends every body that is not text.
+    ...(body.length > 0 && { body: body.toString('base64') }),
+    isBase64Encoded: body.length > 0,
+    ...(pathParameters && { pathParameters }),
+  }
+}
+
+function send(response: ServerResponse, result: Result): void {
+  const body = result.body ?? ''
+  response.writeHead(result.statusCode ?? 200, {
+    ...(result.headers as Record<string, string>),
+    'Content-Length': Buffer.byteLength(body),
+  })
+  response.end(body)
+}
+
+/** API Gateway's part on one machine: a small HTTP server that makes events and calls the same handlers. */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const matchers = options.routes.map(matcherOf)
+
+  const health = async (query: string): Promise<Result> => {
+    const headers = { 'Content-Type': 'application/json' }
+    try {
+      if (new URLSearchParams(query).has('deep')) await options.check()
+      return { statusCode: 200, headers, body: '{"status":"ok"}' }
+    } catch (error) {
+      options.log({ level: 'error', message: 'health check failed', cause: error instanceof Error ? error.stack : String(error) })
+      return { statusCode: 503, headers, body: '{"status":"unavailable"}' }
+    }
+  }
+
+  const answer = async (request: IncomingMessage): Promise<Result> => {
+    const target = request.url ?? '/'
+    const cut = target.indexOf('?')
+    const path = cut < 0 ? target : target.slice(0, cut)
+    const query = cut < 0 ? '' : target.slice(cut + 1)
+    if (path === '/health' && request.method === 'GET') return health(query)
+    const found = path === '/' ? undefined : match(matchers, request.method ?? '', path)
+    const body = await bodyOf(request)
+    const handler = found ? await found.handler() : options.frontDoor
+    return handler(eventOf(request, path, query, body, found?.pathParameters), noContext)
+  }
+
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (result) => {
+        // A body that was not read to its end leaves the connection unusable.
+        if (!request.complete) response.setHeader('Connection', 'close')
+        send(response, result)
+        if (!request.complete) request.destroy()
+      },
+      (error: unknown) => {
+        if (!request.destroyed) options.log({ level: 'error', message: 'host failed', cause: String(error) })
+        response.destroy()
+      },
+    )
+  })
+  server.requestTimeout = 30_000
+  server.headersTimeout = 10_000
+  server.keepAliveTimeout = 65_000
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  await listening(server, options.host, options.port)
+  const { port } = server.address() as AddressInfo
+  return { url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`, close: (ms) => closed(server, ms) }
+}
+
+const listening = (server: Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+
+const closed = (server: Server, graceMs: number): Promise<void> =>
+  new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto'
+import middy from '@middy/core'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { KMSInternalException, type KmsError } from '../errors.ts'
+import type { AnyOperation, Reply, Request } from '../operation.ts'
+import { asKmsError, perform, replyOf } from '../perform.ts'
+import { openWorld } from '../runtime.ts'
+import { parametersOf, requestOf } from './event.ts'
+
+type Event = APIGatewayProxyEventV2
+type Result = APIGatewayProxyStructuredResultV2
+
+const amzJson = 'application/x-amz-json-1.1'
+
+/** The reply of a request that names no operation. */
+export interface Refusal {
+  readonly error: KmsError
+}
+export type Choice = AnyOperation | Refusal
+
+const isRefusal = (choice: Choice): choice is Refusal => 'error' in choice
+
+export function resultOf(reply: Reply, requestId: string, contentType: string): Result {
+  return {
+    statusCode: reply.status,
+    headers: {
+      // Capitals: one of the hosts reads this name as it is written.
+      'Content-Type': contentType,
+      'x-amzn-RequestId': requestId,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+    },
+    body: JSON.stringify(reply.json),
+  }
+}
+
+export type Handler = (event: Event, context: Context) => Promise<Result>
+
+/** A Lambda's handler: before, the event becomes a request; after, the reply becomes a result, whatever was thrown. */
+function lambda(answer: (event: Event, requestId: string) => Promise<Result>): Handler {
+  const wrapped = middy<Event, Result>()
+    .use({
+      // Nothing should come here: the procedure answers every failure. A host that shows stack traces never sees one.
+      onError: (request) => {
+        const id = randomUUID()
+        const log = (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`)
+        const error = asKmsError(new KMSInternalException(undefined, { cause: request.error }), { id }, { log })
+        request.response = resultOf(replyOf(error), id, amzJson)
+      },
+    })
+    .handler((event: Event) => answer(event, randomUUID()))
+  // Its third parameter is middy's own: Lambda passes two.
+  return wrapped as unknown as Handler
+}
+
+const performed = async (operation: AnyOperation, request: Request): Promise<Reply> =>
+  perform(operation, request, await openWorld())
+
+/** One operation behind its RESTful route. */
+export const serve = (operation: AnyOperation) =>
+  lambda(async (event, id) => {
+    const request = { ...requestOf(event, id), parameters: parametersOf(operation, event) }
+    return resultOf(await performed(operation, request), id, 'application/json')
+  })
+
+/** Any operation behind `POST /`. */
+export const serveAny = (choose: (request: Request) => Choice) =>
+  lambda(async (event, id) => {
+    const request = requestOf(event, id)
+    const choice = choose(request)
+    const reply = isRefusal(choice) ? replyOf(choice.error) : await performed(choice, request)
+    return resultOf(reply, id, amzJson)
+  })

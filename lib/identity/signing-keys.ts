@@ -1,0 +1,53 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { utf8 } from '../bytes.ts'
+import type { Hsm } from '../ports.ts'
+import type { AccessKey } from './caller.ts'
+import { deriveSigningKey } from './sigv4.ts'
+
+interface Scope {
+  readonly date8: string
+  readonly region: string
+  readonly service: string
+}
+
+const atMost = 10_000
+
+/**
+ * The day's SigV4 signing keys. The HSM makes the day's first key from the wrapped secret; what is derived from it is
+ * kept until other access keys push it out. So a warm request costs no HSM call, and the secret itself is never here.
+ */
+export class SigningKeys {
+  readonly #hsm: Hsm
+  readonly #made = new Map<string, Uint8Array>()
+  /** Stands in for the secret of an access key that does not exist: same work, same path, another answer. */
+  readonly #decoy = randomBytes(32)
+
+  constructor(hsm: Hsm) {
+    this.#hsm = hsm
+  }
+
+  /** @param accessKey undefined for one that is unknown or inactive */
+  async of(accessKey: AccessKey | undefined, scope: Scope): Promise<Uint8Array> {
+    const name = `${accessKey ? `${accessKey.id}/${accessKey.createdAt}` : ''}/${scope.date8}/${scope.region}/${scope.service}`
+    const known = this.#made.get(name)
+    if (known) return known
+    const dateKey = accessKey ? await this.#dateKey(accessKey, scope.date8) : this.#decoyDateKey(scope.date8)
+    const made = deriveSigningKey(dateKey, scope.region, scope.service)
+    const oldest = this.#made.size >= atMost ? this.#made.keys().next().value : undefined
+    if (oldest !== undefined) this.#made.delete(oldest)
+    this.#made.set(name, made)
+    return made
+  }
+
+  #dateKey(accessKey: AccessKey, date8: string): Promise<Uint8Array> {
+    return this.#hsm.mac(ownerOfSecret(accessKey), accessKey.wrapped, utf8(date8))
+  }
+
+  #decoyDateKey(date8: string): Uint8Array {
+    return createHmac('sha256', this.#decoy).update(date8).digest()
+  }
+}
+
+/** What an access key's wrapped secret is bound to. */
+export const ownerOfSecret = (accessKey: Pick<AccessKey, 'account' | 'id'>) =>
+  ({ purpose: 'access-key', account: accessKey.account, id: accessKey.id, materialId: '', spec: 'HMAC_256' }) as const

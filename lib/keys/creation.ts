@@ -1,0 +1,53 @@
+import { keyArn, type Place } from '../arn.ts'
+import { type KeyOrigin, type KeySpec, type KeyUsage, keySpecs } from '../crypto/specs.ts'
+import { UnsupportedOperationException, ValidationException } from '../errors.ts'
+import { refuseCustomKeyStore } from './demands.ts'
+import type { Key } from './key.ts'
+
+interface CreationInput {
+  readonly KeySpec?: string | undefined
+  readonly CustomerMasterKeySpec?: string | undefined
+  readonly KeyUsage?: KeyUsage | undefined
+  readonly Origin: KeyOrigin
+  readonly CustomKeyStoreId?: string | undefined
+  readonly XksKeyId?: string | undefined
+  readonly MultiRegion: boolean
+}
+
+const isKnown = (spec: string): spec is KeySpec => Object.hasOwn(keySpecs, spec)
+
+/**
+ * What kind of key an input asks for.
+ * @throws ValidationException, UnsupportedOperationException with AWS's words (kms-api.md §1.3, §3)
+ */
+export function creatable(input: CreationInput): Pick<Key, 'spec' | 'usage' | 'origin'> {
+  if (input.KeySpec !== undefined && input.CustomerMasterKeySpec !== undefined) {
+    throw new ValidationException(
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.',
+    )
+  }
+  const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT'
+  if (spec !== 'SYMMETRIC_DEFAULT' && input.KeyUsage === undefined) {
+    throw new ValidationException('You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.')
+  }
+  if (!isKnown(spec)) throw new UnsupportedOperationException(`KeySpec ${spec} is not supported in this Region`)
+  const usage = input.KeyUsage ?? 'ENCRYPT_DECRYPT'
+  const usages: readonly KeyUsage[] = keySpecs[spec].usages
+  if (!usages.includes(usage)) throw new ValidationException(`KeyUsage ${usage} is not compatible with KeySpec ${spec}`)
+  refuseCustomKeyStore(input)
+  if (input.XksKeyId !== undefined && input.Origin !== 'EXTERNAL_KEY_STORE') {
+    throw new ValidationException('XksKeyId can only be specified when Origin is EXTERNAL_KEY_STORE.')
+  }
+  if (input.Origin !== 'AWS_KMS') throw new UnsupportedOperationException(`Origin ${input.Origin} is not supported.`)
+  if (input.MultiRegion) throw new UnsupportedOperationException('Multi-Region keys are not supported.')
+  return { spec, usage, origin: input.Origin }
+}
+
+interface NewKey extends Pick<Key, 'id' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy'> {
+  readonly place: Place
+  readonly now: number
+}
+
+export function newKey({ place, now, ...given }: NewKey): Key {
+  return { ...given, arn: keyArn(place, given.id), account: place.account, revision: 1, createdAt: now, state: 'Enabled' }
+}

@@ -1,0 +1,110 @@
+/**
+ * What an operation is. Read this first, then perform.ts.
+ *
+ * An operation declares its name, its members, the keys it is done on, what it needs and its route; `run` is the verb
+ * that is left. Everything else that AWS KMS does around a verb (authentication, validation, look-up, authorization,
+ * key usage and state, dry runs, audit) is read from this declaration by the procedure, and everything that must agree
+ * with it (Lambda functions, roles, routes, the API description, the permission table) is derived from it.
+ */
+import type { Place } from './arn.ts'
+import type { KeyUsage } from './crypto/specs.ts'
+import type { Caller } from './identity/caller.ts'
+import type { Key } from './keys/key.ts'
+import type { StateRule } from './keys/states.ts'
+import type { PolicyDocument } from './policy/document.ts'
+import type { Ports } from './ports.ts'
+import type { StructShape } from './schema/collections.ts'
+
+/** What is asked of the key that one member of the input names. */
+export interface KeyRule {
+  /** The IAM action, when it is not `kms:<operation>`. */
+  readonly action?: string
+  /** `any`: key id, key ARN, alias name or alias ARN. `key`: no alias. `target`: no alias, in an alias's words. */
+  readonly by: 'any' | 'key' | 'target' | 'alias-name'
+  readonly usage?: KeyUsage
+  readonly states: StateRule
+  /** The key may belong to another account than the caller's. */
+  readonly foreign?: true
+  /** The member may be absent, and then there is no key. */
+  readonly optional?: true
+  /** The key is looked up, and the operation is authorized on no key: a filter. */
+  readonly filter?: true
+  /** The members that say how the key encrypts; the algorithm and context are checked against its spec. */
+  readonly encryption?: {
+    readonly algorithm?: string
+    readonly context: string
+    /** Holds a ciphertext, which names the key itself; the key's own member is then only a guard. */
+    readonly ciphertext?: string
+  }
+}
+
+export type Capability = keyof Ports
+
+/** What `run` is given beside the ports it needs. */
+export interface Call<I, R> {
+  readonly input: I
+  readonly caller: Caller
+  /** The keys that `on` names, found, permitted and in a fit state. */
+  readonly keys: { readonly [P in keyof R]: R[P] extends { readonly optional: true } ? Key | undefined : Key }
+  /** The Region served, and the caller's account. */
+  readonly place: Place
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly uuid: () => string
+  /** Whether this caller, with this request, could do an action under another key policy. */
+  readonly permits: (action: string, policy: PolicyDocument) => boolean
+  /** Adds to the audit record's additionalEventData. Nothing secret. */
+  readonly note: (data: Readonly<Record<string, string>>) => void
+}
+
+export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N extends Capability> {
+  /** AWS's name: the target, the IAM action and the audit record's eventName. */
+  readonly name: string
+  /** As CloudTrail has it: true for reads and for all cryptography. */
+  readonly readOnly: boolean
+  /** RESTful method and path; `{Member}` is a member of the input. */
+  readonly route: string
+  readonly summary: string
+  readonly input: StructShape<I>
+  readonly output: StructShape<O>
+  readonly on: { readonly [P in keyof R]: P extends keyof I ? R[P] : never }
+  /** The member that names an alias, which is then a resource of the request too. */
+  readonly alias?: Extract<keyof I, string>
+  /** Further IAM actions, on the same resources. */
+  readonly also?: (input: I) => readonly string[]
+  /** What AWS checks between look-up and key usage, of the input alone. Throws. */
+  readonly demands?: (input: I) => void
+  readonly needs: readonly N[]
+  run(call: Call<I, R> & Pick<Ports, N>): Promise<O>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any operation at all, as the registry and the procedure see it
+export type AnyOperation = Operation<any, any, any, any>
+
+/** Identity at run time; at compile time it ties `on` to the input, and `needs` to what `run` is given. */
+export const operation = <I, O, const R extends Readonly<Record<string, KeyRule>>, const N extends Capability = never>(
+  declared: Operation<I, O, R, N>,
+): Operation<I, O, R, N> => declared
+
+/** A request as it came over the wire, whatever the host. */
+export interface Request {
+  readonly id: string
+  readonly method: string
+  /** As sent: not decoded, no query. */
+  readonly path: string
+  /** As sent, without the question mark. */
+  readonly query: string
+  /** Names in lower case; values of a repeated name joined with a comma. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** Members from the path and query of a RESTful route. */
+  readonly parameters?: Readonly<Record<string, unknown>>
+  /** The peer's address as the host saw it; never from a header that the peer could have sent. */
+  readonly sourceIp: string
+  readonly secure: boolean
+}
+
+export interface Reply {
+  readonly status: number
+  readonly json: unknown
+}

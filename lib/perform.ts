@@ -1,0 +1,178 @@
+/**
+ * The law, once: what happens around every operation, in wire order. Each step happens here and nowhere else, and the
+ * order is behaviour that clients see (kms-api.md §2.3, kms-authz.md §1.6):
+ *
+ *   open the audit entry → body is JSON → authenticate → types, then constraints → resolve keys → authorize →
+ *   key usage, key state, algorithm → run → dry run → encode, or any failure as {__type, message} → close the entry
+ *
+ * A change that another writer overtook is done again from the look-up on, so that it is decided on what is there now.
+ */
+import { aliasArn, type Place } from './arn.ts'
+import { AuditEntry } from './audit/entry.ts'
+import type { AuditRecord } from './audit/record.ts'
+import { type Authentication, authenticate } from './authenticate.ts'
+import { authorize, permitsUnder } from './authorize.ts'
+import {
+  DependencyTimeoutException, DryRunOperationException, InvalidKeyUsageException, KmsError, KMSInternalException,
+  RequestEntityTooLargeException,
+} from './errors.ts'
+import type { Caller } from './identity/caller.ts'
+import type { Key } from './keys/key.ts'
+import { demandAlgorithm } from './keys/algorithms.ts'
+import { demandAliasName } from './keys/identifiers.ts'
+import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
+import { type AuditSink, Conflict, type Ports } from './ports.ts'
+import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
+import { parseBody, validated } from './schema/parse.ts'
+
+/** Everything outside the procedure, opened once per process. */
+export interface World extends Ports, Authentication {
+  readonly partition: string
+  /** The account that this deployment's root user is of. */
+  readonly account: string
+  readonly audit: AuditSink
+  readonly now: () => number
+  readonly uuid: () => string
+  /** For failures that are ours: what happened, never what was asked. */
+  readonly log: (entry: Readonly<Record<string, unknown>>) => void
+}
+
+/** API Gateway's own limit; nothing that KMS takes comes near it. */
+export const maxBodyBytes = 10 * 1024 * 1024
+
+/** How often a change is decided anew after another writer was first, before the caller is told to try again. */
+const maxTries = 10
+
+type Input = Readonly<Record<string, unknown>>
+type Output = Readonly<Record<string, unknown>>
+
+/** Performs one operation. Never rejects: every failure is a reply. */
+export async function perform(operation: AnyOperation, request: Request, world: World): Promise<Reply> {
+  const entry = new AuditEntry({
+    requestId: request.id,
+    eventId: world.uuid(),
+    eventName: operation.name,
+    eventSource: 'kms.amazonaws.com',
+    readOnly: operation.readOnly,
+    region: world.region,
+    account: world.account,
+    sourceIp: request.sourceIp,
+    userAgent: request.headers['user-agent'] ?? '',
+    at: world.now(),
+  })
+  let reply: Reply
+  let record: AuditRecord
+  try {
+    const { output, firstKey } = await attempt(operation, request, world, entry)
+    reply = { status: 200, json: operation.output.encode(output) }
+    record = entry.succeeded(responseElements(operation, output, firstKey))
+  } catch (thrown) {
+    const error = asKmsError(thrown, request, world)
+    reply = replyOf(error)
+    record = entry.failed(error)
+  }
+  try {
+    // No audit, no answer: the record is durable before the caller hears of the outcome.
+    await world.audit.write(record)
+  } catch (thrown) {
+    reply = replyOf(asKmsError(thrown, request, world))
+  }
+  return reply
+}
+
+async function attempt(operation: AnyOperation, request: Request, world: World, entry: AuditEntry) {
+  if (request.body.length > maxBodyBytes) throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
+  const body = parseBody(request.body)
+  const caller = await authenticate(request, world, world.now())
+  entry.by(caller)
+  const input = validated(operation.input, request.parameters ? { ...body, ...request.parameters } : body) as Input
+  entry.asked(operation.input.redact(input) as Input)
+  for (let tries = 1; ; tries++) {
+    try {
+      return await onKeys(operation, request, world, entry, caller, input)
+    } catch (thrown) {
+      if (!(thrown instanceof Conflict)) throw thrown
+      if (tries === maxTries) throw new DependencyTimeoutException('The key is being changed by others. Try again.', { cause: thrown })
+      entry.retried()
+    }
+  }
+}
+
+async function onKeys(
+  operation: AnyOperation, request: Request, world: World, entry: AuditEntry, caller: Caller, input: Input,
+) {
+  const now = world.now()
+  const place: Place = { partition: world.partition, region: world.region, account: caller.account }
+  if (operation.alias !== undefined) {
+    const name = String(input[operation.alias])
+    demandAliasName(name)
+    entry.touched(aliasArn(place, name), place.account)
+  }
+
+  const resolved: Resolved[] = []
+  const keys: Record<string, Key> = {}
+  for (const [member, rule] of Object.entries<KeyRule>(operation.on)) {
+    // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
+    const read = { fresh: !operation.readOnly }
+    const found = await resolve(member, rule, input, caller, rule.action ?? `kms:${operation.name}`, place, world, read)
+    if (!found) continue
+    resolved.push(found)
+    keys[member] = found.key
+    entry.touched(found.key.arn, found.key.account)
+  }
+
+  const asked = { operation, input, request, caller, place, now }
+  authorize(asked, resolved)
+  operation.demands?.(input)
+  for (const each of resolved) demandFit(operation, each, input)
+
+  const granted = Object.fromEntries(operation.needs.map((need: keyof Ports) => [need, world[need]]))
+  const note = (data: Input): void => entry.note(data)
+  let output: Output = {}
+  // A dry run does all of the cryptography, so that it fails as the real call would; only told to ignore the
+  // ciphertext does it stop at the permissions (kms-authz.md §2.2).
+  if (!(input.DryRun && input.DryRunModifiers)) {
+    const permits = permitsUnder(asked, resolved)
+    output = await operation.run({ input, caller, keys, place, now, uuid: world.uuid, permits, note, ...granted })
+  }
+  if (input.DryRun) throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
+  return { output, firstKey: resolved[0]?.key.arn }
+}
+
+/** Own ciphertext before usage, usage before state, state before algorithm: AWS's order (kms-api.md §2.3). */
+function demandFit(operation: AnyOperation, each: Resolved, input: Input): void {
+  const { key, rule } = each
+  demandOwnCiphertext(each, input)
+  if (rule.usage && key.usage !== rule.usage) {
+    const action = (rule.action ?? operation.name).replace(/^kms:/, '')
+    throw new InvalidKeyUsageException(`${key.arn} key usage is ${key.usage} which is not valid for ${action}.`)
+  }
+  const refusal = rule.states[key.state]
+  if (refusal) throw refusal(key.arn)
+  if (rule.encryption) demandAlgorithm(key, rule.encryption, input)
+}
+
+/** CloudTrail shows what a change answered, and names the key even where the API answers nothing. */
+function responseElements(operation: AnyOperation, output: Output, keyArn: string | undefined): Output | null {
+  if (operation.readOnly) return null
+  return { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
+}
+
+export const replyOf = (error: KmsError): Reply => ({
+  status: error.status,
+  json: { __type: error.name, ...(error.message && { message: error.message }) },
+})
+
+/** An unknown failure is ours: the caller learns its request id, the log learns the cause. */
+export function asKmsError(thrown: unknown, request: Pick<Request, 'id'>, world: Pick<World, 'log'>): KmsError {
+  const error = thrown instanceof KmsError ? thrown : new KMSInternalException(undefined, { cause: thrown })
+  if (error.fault === 'client') return error
+  world.log({ level: 'error', requestId: request.id, error: error.name, message: error.message, cause: causeOf(error) })
+  return error.message ? error : new (error.constructor as typeof KMSInternalException)(`Internal failure. Request id: ${request.id}`)
+}
+
+const causeOf = (error: Error): string | undefined => {
+  const texts: string[] = []
+  for (let at: unknown = error.cause; at instanceof Error && texts.length < 5; at = at.cause) texts.push(at.stack ?? at.message)
+  return texts.length > 0 ? texts.join('\ncaused by ') : error.stack
+}

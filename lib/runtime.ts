@@ -1,0 +1,128 @@
+/** Where the edges meet: the world of this process, opened once, by its configuration. */
+import { randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { type Config, readConfig } from './config.ts'
+import { SigningKeys } from './identity/signing-keys.ts'
+import type { World } from './perform.ts'
+import type { AuditSink } from './ports.ts'
+
+export interface OpenWorld extends World {
+  /** Rejects when the store or the HSM does not answer. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+let opened: Promise<OpenWorld> | undefined
+
+/** The world of this process. A start that failed is tried again with the next request. */
+export function openWorld(): Promise<OpenWorld> {
+  opened ??= worldOf(readConfig(process.env)).catch((error: unknown) => {
+    opened = undefined
+    throw error
+  })
+  return opened
+}
+
+/** Stands in for the configured world, in tests; undefined goes back to the configured one. */
+export function useWorld(world: OpenWorld | undefined): void {
+  opened = world && Promise.resolve(world)
+}
+
+const log = (entry: Readonly<Record<string, unknown>>): void => {
+  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`)
+}
+
+/** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
+async function worldOf(config: Config): Promise<OpenWorld> {
+  const [{ openHsm }, { openStore }] = await Promise.all([import('./hsm/hsm.ts'), import('./store/store.ts')])
+  const now = Date.now
+  const store = await openStore({
+    cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS,
+    now,
+    ...(config.KEYSTEAD_STORE === 'embedded'
+      ? { kind: 'embedded', directory: `${config.KEYSTEAD_HOME}/store` }
+      : {
+          kind: 'dynamodb',
+          region: config.KEYSTEAD_REGION,
+          table: config.KEYSTEAD_TABLE,
+          ...(config.KEYSTEAD_DYNAMODB_ENDPOINT !== undefined && { endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT }),
+        }),
+  })
+  const hsm = await openHsm({ ...hsmOptions(config), now })
+  const sink = await openSink(config)
+  const { keys: keyStore, materials, aliases, accessKeys } = store
+  return {
+    keyStore,
+    materials,
+    aliases,
+    accessKeys,
+    hsm,
+    signingKeys: new SigningKeys(hsm),
+    audit: sink,
+    partition: config.KEYSTEAD_PARTITION,
+    region: config.KEYSTEAD_REGION,
+    account: config.KEYSTEAD_ACCOUNT_ID,
+    now,
+    uuid: randomUUID,
+    log,
+    check: async () => {
+      await store.check()
+      await hsm.check()
+    },
+    close: async () => {
+      await sink.close()
+      await store.close()
+      hsm.close()
+    },
+  }
+}
+
+const softHsmModules = [
+  '/usr/lib/softhsm/libsofthsm2.so',
+  '/usr/lib64/pkcs11/libsofthsm2.so',
+  '/usr/lib64/softhsm/libsofthsm2.so',
+  '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so',
+  '/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so',
+  '/opt/homebrew/lib/softhsm/libsofthsm2.so',
+  '/usr/local/lib/softhsm/libsofthsm2.so',
+]
+
+/** The PKCS#11 module: the configured one, or SoftHSM where systems put it. */
+export const hsmModuleOf = (config: Config): string | undefined =>
+  config.KEYSTEAD_HSM_MODULE ?? softHsmModules.find((path) => existsSync(path))
+
+function hsmOptions(config: Config) {
+  const module = hsmModuleOf(config)
+  if (module === undefined) throw new Error('No PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
+  const soft = config.KEYSTEAD_HSM_PROFILE === 'softhsm'
+  return {
+    module,
+    pin: config.KEYSTEAD_HSM_PIN ?? readFileSync(config.KEYSTEAD_HSM_PIN_FILE, 'utf8').trim(),
+    tokenLabel: config.KEYSTEAD_HSM_TOKEN_LABEL,
+    runDirectory: config.KEYSTEAD_RUN_DIRECTORY,
+    profile: config.KEYSTEAD_HSM_PROFILE,
+    handles: config.KEYSTEAD_HSM_HANDLES,
+    ...(soft && { tokenDirectory: config.KEYSTEAD_HSM_TOKEN_DIRECTORY }),
+  }
+}
+
+interface OpenSink extends AuditSink {
+  close(): Promise<void>
+}
+
+async function openSink(config: Config): Promise<OpenSink> {
+  const sink = await configuredSink(config)
+  if (config.KEYSTEAD_AUDIT === 'strict') return sink
+  const { bestEffort } = await import('./sinks/best-effort.ts')
+  return { ...bestEffort(sink, log), close: () => sink.close() }
+}
+
+async function configuredSink(config: Config): Promise<OpenSink> {
+  if (config.KEYSTEAD_AUDIT_SINK === 'file') {
+    const { openFileSink } = await import('./sinks/file.ts')
+    return openFileSink({ directory: config.KEYSTEAD_AUDIT_DIRECTORY, now: Date.now })
+  }
+  const { openDynamoSink } = await import('./sinks/dynamodb.ts')
+  const endpoint = config.KEYSTEAD_DYNAMODB_ENDPOINT
+  return openDynamoSink({ region: config.KEYSTEAD_REGION, table: config.KEYSTEAD_AUDIT_TABLE, ...(endpoint !== undefined && { endpoint }) })
+}

@@ -1,0 +1,118 @@
+/** Starting, stopping and starting again, as an operator does. */
+import { spawnSync } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient, ListKeysCommand } from '@aws-sdk/client-kms'
+import { afterEach, expect, test } from 'vitest'
+import { cleanEnv, newHome, type RunningServer, removeHome, startServer } from '../harness/server.ts'
+
+const homes: string[] = []
+const home = (): string => {
+  const made = newHome()
+  homes.push(made)
+  return made
+}
+const running: RunningServer[] = []
+const start = async (options: Parameters<typeof startServer>[1]): Promise<RunningServer> => {
+  const server = await startServer('local', options)
+  running.push(server)
+  return server
+}
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop('SIGKILL')))
+  for (const made of homes.splice(0)) removeHome(made)
+})
+const clientOf = (server: RunningServer) => new KMSClient({ endpoint: server.url, region: 'us-east-1', credentials: server.credentials, maxAttempts: 1 })
+
+/** Runs the start script to its end, which must be soon. */
+const tried = (env: Record<string, string>) =>
+  spawnSync(process.execPath, ['scripts/serve.ts'], {
+    cwd: new URL('../..', import.meta.url).pathname, env: cleanEnv({ KEYSTEAD_PORT: '0', ...env }), encoding: 'utf8', timeout: 30_000,
+  })
+
+test('keys and credentials survive a clean stop, and a kill', async () => {
+  const KEYSTEAD_HOME = home()
+  let server = await start({ home: KEYSTEAD_HOME })
+  const first = server.credentials
+  const { KeyMetadata } = await clientOf(server).send(new CreateKeyCommand({}))
+  const { CiphertextBlob } = await clientOf(server).send(new EncryptCommand({ KeyId: KeyMetadata?.KeyId, Plaintext: Buffer.from('kept') }))
+  for (const signal of ['SIGINT', 'SIGKILL', 'SIGTERM'] as const) {
+    const ended = await server.stop(signal)
+    expect(ended).toBe(signal === 'SIGKILL' ? 'SIGKILL' : 0)
+    server = await start({ home: KEYSTEAD_HOME })
+    expect(server.credentials).toEqual(first)
+    const opened = await clientOf(server).send(new DecryptCommand({ CiphertextBlob }))
+    expect(Buffer.from(opened.Plaintext ?? []).toString()).toBe('kept')
+  }
+  expect((await clientOf(server).send(new ListKeysCommand({}))).Keys).toHaveLength(1)
+})
+
+test('local state is for its owner only, and the secret is in the credentials file and nowhere else', async () => {
+  const KEYSTEAD_HOME = home()
+  const server = await start({ home: KEYSTEAD_HOME })
+  await clientOf(server).send(new CreateKeyCommand({}))
+  await server.stop()
+  const files = readdirSync(KEYSTEAD_HOME, { recursive: true, withFileTypes: true }).filter((each) => each.isFile())
+  expect(files.length).toBeGreaterThan(5)
+  expect(statSync(KEYSTEAD_HOME).mode & 0o077).toBe(0)
+  expect(statSync(server.credentialsFile).mode & 0o077).toBe(0)
+  for (const file of files) {
+    const path = join(file.parentPath, file.name)
+    if (path !== server.credentialsFile) expect([path, readFileSync(path).includes(server.credentials.secretAccessKey)]).toEqual([path, false])
+  }
+  expect(server.output()).not.toContain(server.credentials.secretAccessKey)
+})
+
+test('the root access key can be seeded', async () => {
+  const KEYSTEAD_ROOT_ACCESS_KEY_ID = 'AKIASEEDEDSEEDEDSEED'
+  const KEYSTEAD_ROOT_SECRET_ACCESS_KEY = 'seeded-by-the-operator-of-this-service-x'
+  const KEYSTEAD_HOME = home()
+  // The harness wants a credentials file; a seeded start does not write one.
+  writeFileSync(join(KEYSTEAD_HOME, 'credentials'), '')
+  const server = await start({ home: KEYSTEAD_HOME, env: { KEYSTEAD_ROOT_ACCESS_KEY_ID, KEYSTEAD_ROOT_SECRET_ACCESS_KEY } })
+  const credentials = { accessKeyId: KEYSTEAD_ROOT_ACCESS_KEY_ID, secretAccessKey: KEYSTEAD_ROOT_SECRET_ACCESS_KEY }
+  const client = new KMSClient({ endpoint: server.url, region: 'us-east-1', credentials })
+  expect((await client.send(new ListKeysCommand({}))).Keys).toEqual([])
+  expect(server.output()).not.toContain(KEYSTEAD_ROOT_SECRET_ACCESS_KEY)
+})
+
+test.each([
+  [{ KEYSTEAD_PORT: 'http' }, /KEYSTEAD_PORT must be a whole number from 0 to 65535/],
+  [{ KEYSTEAD_PROT: '4599' }, /KEYSTEAD_PROT is not a setting of Keystead/],
+  [{ KEYSTEAD_ACCOUNT_ID: '12' }, /KEYSTEAD_ACCOUNT_ID must be 12 digits/],
+  [{ KEYSTEAD_ROOT_ACCESS_KEY_ID: 'AKIAAAAAAAAAAAAAAAAA' }, /go together/],
+  [{ KEYSTEAD_HSM_MODULE: '/nowhere/module.so' }, /module/],
+])('a configuration that cannot be used is refused in one line: %j', (env, message) => {
+  const { status, stderr } = tried({ KEYSTEAD_HOME: home(), ...env })
+  expect(stderr).toMatch(message)
+  expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
+})
+
+test('a port that is taken is named, with the way out', async () => {
+  const blocker = createServer()
+  await new Promise<void>((resolve) => blocker.listen(0, '127.0.0.1', resolve))
+  const { port } = blocker.address() as AddressInfo
+  const { status, stderr } = tried({ KEYSTEAD_HOME: home(), KEYSTEAD_PORT: String(port) })
+  blocker.close()
+  expect([status, stderr]).toEqual([1, `keystead: port ${port} is taken. Choose another: KEYSTEAD_PORT=${port + 1} npm start\n`])
+})
+
+test('a state folder that another process uses is refused', async () => {
+  const server = await start({ home: home() })
+  const { status, stderr } = tried({ KEYSTEAD_HOME: server.home })
+  expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
+  expect(stderr).toMatch(/another|use|lock/i)
+})
+
+test('a token without its root keys is refused, and left as it is', async () => {
+  const KEYSTEAD_HOME = home()
+  mkdirSync(join(KEYSTEAD_HOME, 'hsm', 'tokens'), { recursive: true })
+  writeFileSync(join(KEYSTEAD_HOME, 'hsm', 'pin'), '123456')
+  const { status, stderr } = tried({ KEYSTEAD_HOME })
+  expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
+  expect(stderr).toMatch(/token/i)
+  expect(readdirSync(join(KEYSTEAD_HOME, 'hsm', 'tokens'))).toEqual([])
+  rmSync(KEYSTEAD_HOME, { recursive: true })
+})

@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Credentials } from './sign.ts'
+
+export type HostKind = 'local' | 'offline'
+
+export interface RunningServer {
+  readonly url: string
+  readonly home: string
+  readonly credentialsFile: string
+  readonly credentials: Credentials
+  readonly pid: number
+  /** What it has printed so far. */
+  readonly output: () => string
+  /** Ends it by its own process id and waits. @returns its exit code, or the signal that ended it */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
+}
+
+const root = new URL('../..', import.meta.url).pathname
+const scripts: Record<HostKind, string> = { local: 'scripts/serve.ts', offline: 'scripts/offline.ts' }
+
+/** An environment without settings of the caller's: those would make a test's outcome the machine's. */
+export function cleanEnv(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(?:KEYSTEAD_|AWS_|SOFTHSM2_|VITEST|NODE_ENV|NODE_OPTIONS)/.test(name))
+  return { ...Object.fromEntries(kept), ...more }
+}
+
+export const newHome = (): string => mkdtempSync(join(tmpdir(), 'keystead-test-'))
+
+export function credentialsIn(file: string): Credentials {
+  const text = readFileSync(file, 'utf8')
+  const value = (name: string): string => new RegExp(`^${name}\\s*=\\s*(\\S+)`, 'm').exec(text)?.[1] ?? ''
+  return { accessKeyId: value('aws_access_key_id'), secretAccessKey: value('aws_secret_access_key') }
+}
+
+const exited = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode ?? child.signalCode)
+    else child.once('exit', (code, signal) => resolve(code ?? signal))
+  })
+
+/** Starts a host as its npm script does and resolves when it says where it is. */
+export async function startServer(
+  kind: HostKind = 'local', options: { readonly home?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<RunningServer> {
+  const home = options.home ?? newHome()
+  const port = kind === 'offline' ? String(20_000 + Math.floor(Math.random() * 20_000)) : '0'
+  const env = cleanEnv({ KEYSTEAD_HOME: home, KEYSTEAD_PORT: port, ...options.env })
+  const child = spawn(process.execPath, [scripts[kind]], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  const url = await new Promise<string>((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      printed += chunk.toString()
+      const found = /^Keystead is at (http:\S+)$/m.exec(printed)?.[1]
+      if (found) resolve(found)
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.once('exit', (code) => reject(new Error(`the ${kind} host ended with ${code} before it was up:\n${printed}`)))
+  })
+  const credentialsFile = join(home, 'credentials')
+  return {
+    url,
+    home,
+    credentialsFile,
+    credentials: credentialsIn(credentialsFile),
+    pid: child.pid ?? 0,
+    output: () => printed,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return exited(child)
+    },
+  }
+}
+
+export const removeHome = (home: string): void => rmSync(home, { recursive: true, force: true })

@@ -1,0 +1,60 @@
+import { createHash, createHmac } from 'node:crypto'
+import { SignatureV4 } from '@smithy/signature-v4'
+
+export interface Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string
+}
+
+type Data = string | ArrayBuffer | ArrayBufferView
+const bytesOf = (data: Data): Buffer =>
+  typeof data === 'string'
+    ? Buffer.from(data)
+    : ArrayBuffer.isView(data)
+      ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+      : Buffer.from(data)
+
+/** The hash that the signer wants, on node:crypto. */
+class Sha256 {
+  readonly #hash: { update(data: Uint8Array): unknown; digest(): Buffer }
+  constructor(secret?: Data) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
+  }
+  update(data: Data): void {
+    this.#hash.update(bytesOf(data))
+  }
+  async digest(): Promise<Uint8Array> {
+    return new Uint8Array(this.#hash.digest())
+  }
+  reset(): void {}
+}
+
+export interface Unsigned {
+  readonly method: string
+  /** Path and query, encoded as they go over the wire. */
+  readonly target: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array
+}
+
+/** The headers of a request signed by AWS's own signer. */
+export async function signedHeaders(
+  request: Unsigned, credentials: Credentials,
+  at: { readonly region?: string; readonly service?: string; readonly date?: Date } = {},
+): Promise<Record<string, string>> {
+  const signer = new SignatureV4({
+    credentials,
+    region: at.region ?? 'us-east-1',
+    service: at.service ?? 'kms',
+    sha256: Sha256,
+  })
+  const [path = '/', query = ''] = request.target.split('?')
+  const parsed: Record<string, string[]> = {}
+  for (const [name, value] of new URLSearchParams(query)) parsed[name] = [...(parsed[name] ?? []), value]
+  const signed = await signer.sign(
+    { protocol: 'http:', hostname: request.headers.host ?? '', method: request.method, path, query: parsed, headers: { ...request.headers }, body: request.body },
+    { signingDate: at.date ?? new Date() },
+  )
+  return signed.headers
+}

@@ -1,0 +1,74 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { concat, equal, utf8 } from '../../lib/bytes.ts'
+import { type Ciphertext, headerPrefix } from '../../lib/crypto/ciphertext.ts'
+import { canonicalContext } from '../../lib/crypto/context.ts'
+import { InvalidCiphertextException, KeyUnavailableException } from '../../lib/errors.ts'
+import type { Material, WrappedKey } from '../../lib/keys/key.ts'
+import { ownerOf } from '../../lib/keys/materials.ts'
+import type { Hsm, Owner } from '../../lib/ports.ts'
+
+const fields = (owner: Owner) => JSON.stringify([owner.purpose, owner.account, owner.id, owner.materialId, owner.spec])
+
+/** The HSM's port in memory, for tests whose subject is not cryptography. "Wrapped" keys are the keys themselves. */
+export class SoftHsm implements Hsm {
+  readonly #binding = randomBytes(32)
+  /** Set to make every call fail, as an HSM that is gone. */
+  failure: Error | undefined
+
+  #wrap(owner: Owner, key: Uint8Array): WrappedKey {
+    const blob = new Uint8Array(key)
+    const binding = createHmac('sha256', this.#binding).update(fields(owner)).update(blob).digest()
+    return { rootId: 'memory-1', blob, binding }
+  }
+
+  #unwrap(owner: Owner, wrapped: WrappedKey): Uint8Array {
+    if (this.failure) throw this.failure
+    const binding = createHmac('sha256', this.#binding).update(fields(owner)).update(wrapped.blob).digest()
+    if (!equal(binding, wrapped.binding)) throw new KeyUnavailableException()
+    return wrapped.blob
+  }
+
+  async random(length: number): Promise<Uint8Array> {
+    if (this.failure) throw this.failure
+    return new Uint8Array(randomBytes(length))
+  }
+
+  async generate(owner: Owner): Promise<WrappedKey> {
+    if (this.failure) throw this.failure
+    return this.#wrap(owner, randomBytes(32))
+  }
+
+  async encrypt(material: Material, plaintext: Uint8Array, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
+    const key = this.#unwrap(ownerOf(material), material.wrapped)
+    const iv = randomBytes(12)
+    const header = concat(headerPrefix(material.keyId, material.id, new Uint8Array(40)), iv)
+    const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(concat(header, canonicalContext(context)))
+    return concat(header, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
+  }
+
+  async decrypt(material: Material, ciphertext: Ciphertext, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
+    const key = this.#unwrap(ownerOf(material), material.wrapped)
+    const { header, iv, body } = ciphertext
+    try {
+      const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 })
+      decipher.setAAD(concat(header, canonicalContext(context))).setAuthTag(body.subarray(-16))
+      return concat(decipher.update(body.subarray(0, -16)), decipher.final())
+    } catch {
+      throw new InvalidCiphertextException()
+    }
+  }
+
+  async wrapSecret(owner: Owner, secret: Uint8Array): Promise<WrappedKey> {
+    return this.#wrap(owner, secret)
+  }
+
+  async mac(owner: Owner, wrapped: WrappedKey, data: Uint8Array): Promise<Uint8Array> {
+    return createHmac('sha256', this.#unwrap(owner, wrapped)).update(data).digest()
+  }
+
+  async check(): Promise<void> {
+    if (this.failure) throw this.failure
+  }
+}
+
+export const secretKey = (secret: string): Uint8Array => utf8(`AWS4${secret}`)

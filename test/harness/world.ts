@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { handler as frontDoor } from '../../functions/front-door.ts'
+import { rootArn } from '../../lib/arn.ts'
+import type { AuditRecord } from '../../lib/audit/record.ts'
+import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
+import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
+import { memoryStore } from './memory-store.ts'
+import { type Credentials, signedHeaders } from './sign.ts'
+import { SoftHsm, secretKey } from './soft-hsm.ts'
+
+export const account = '000000000000'
+export const region = 'us-east-1'
+export const root: Credentials = { accessKeyId: 'AKIAROOTROOTROOTROOT', secretAccessKey: 'a-secret-for-tests-that-guards-nothing-x' }
+
+export interface Answer {
+  readonly status: number
+  readonly requestId: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests read answers member by member
+  readonly json: any
+}
+
+/** A whole service in memory: wire in, wire out, with its clock, store, HSM and audit trail in the test's hands. */
+export class TestWorld {
+  readonly store = memoryStore()
+  readonly hsm = new SoftHsm()
+  readonly records: AuditRecord[] = []
+  readonly logged: Readonly<Record<string, unknown>>[] = []
+  nowMs = Date.parse('2026-11-24T12:00:00Z')
+  auditFailure: Error | undefined
+  readonly open: OpenWorld = {
+    keyStore: this.store.keys,
+    materials: this.store.materials,
+    aliases: this.store.aliases,
+    accessKeys: this.store.accessKeys,
+    hsm: this.hsm,
+    signingKeys: new SigningKeys(this.hsm),
+    audit: {
+      write: async (record) => {
+        if (this.auditFailure) throw this.auditFailure
+        this.records.push(structuredClone(record))
+      },
+    },
+    partition: 'aws',
+    region,
+    account,
+    now: () => this.nowMs,
+    uuid: randomUUID,
+    log: (entry) => void this.logged.push(entry),
+    check: async () => {},
+    close: async () => {},
+  }
+
+  static async start(): Promise<TestWorld> {
+    const world = new TestWorld()
+    await world.addRoot(account, root)
+    useWorld(world.open)
+    return world
+  }
+
+  /** The root user of an account, with an access key. */
+  async addRoot(of: string, credentials: Credentials): Promise<void> {
+    const id = credentials.accessKeyId
+    const wrapped = await this.hsm.wrapSecret(ownerOfSecret({ account: of, id }), secretKey(credentials.secretAccessKey))
+    const principal = { type: 'Root', account: of, arn: rootArn({ partition: 'aws', account: of }), principalId: of } as const
+    await this.open.accessKeys.create({ id, account: of, status: 'Active', principal, createdAt: this.nowMs, wrapped })
+  }
+
+  /** `POST /` with a target, signed by AWS's signer unless told otherwise. */
+  async call(action: string, input: unknown = {}, by: Credentials | 'nobody' = root): Promise<Answer> {
+    const body = typeof input === 'string' ? input : JSON.stringify(input)
+    const headers = { host: 'localhost:4599', 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `TrentService.${action}` }
+    return this.send({ method: 'POST', target: '/', headers, body }, by)
+  }
+
+  async send(
+    request: { method: string; target: string; headers: Record<string, string>; body: string | Uint8Array },
+    by: Credentials | 'nobody' = root,
+    via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
+    pathParameters?: Record<string, string>,
+  ): Promise<Answer> {
+    const headers = by === 'nobody' ? request.headers : await signedHeaders(request, by, { region, date: new Date(this.nowMs) })
+    return this.receive({ ...request, headers }, via, pathParameters)
+  }
+
+  /** As is: what was signed elsewhere, and perhaps changed since. */
+  async receive(
+    request: { method: string; target: string; headers: Record<string, string>; body: string | Uint8Array },
+    via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
+    pathParameters?: Record<string, string>,
+  ): Promise<Answer> {
+    const result = await via(eventOf(request, pathParameters), {} as Context)
+    return {
+      status: result.statusCode ?? 0,
+      requestId: String(result.headers?.['x-amzn-RequestId']),
+      json: JSON.parse(result.body ?? 'null'),
+    }
+  }
+
+  /** A key made over the wire; its metadata. */
+  async key(input: Readonly<Record<string, unknown>> = {}): Promise<{ KeyId: string; Arn: string }> {
+    return (await this.call('CreateKey', input)).json.KeyMetadata
+  }
+}
+
+export function eventOf(
+  request: { method: string; target: string; headers: Record<string, string>; body: string | Uint8Array },
+  pathParameters?: Record<string, string>,
+): APIGatewayProxyEventV2 {
+  const [path = '/', query = ''] = request.target.split('?')
+  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]))
+  return {
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: path,
+    rawQueryString: query,
+    headers,
+    requestContext: {
+      accountId: '', apiId: '', domainName: 'localhost', domainPrefix: '', requestId: '', routeKey: '$default', stage: '$default',
+      time: '', timeEpoch: 0,
+      http: { method: request.method, path, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: headers['user-agent'] ?? '' },
+    },
+    body: Buffer.from(request.body as string).toString('base64'),
+    isBase64Encoded: true,
+    ...(pathParameters && { pathParameters }),
+  }
+}
+
+export const base64 = (text: string | Uint8Array): string => Buffer.from(text as string).toString('base64')
