@@ -85,17 +85,23 @@ function headersOf(raw: readonly string[]): Record<string, string> {
 /** Our handlers read nothing from it. */
 const noContext = {} as Context
 
-/** One byte more than a request may have is enough to see that it is too large. */
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > maxBodyBytes) break
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-}
+/**
+ * One byte more than a request may have is enough to see that it is too large. What follows is read and dropped, so that
+ * the caller gets to read the refusal.
+ */
+const bodyOf = (request: IncomingMessage): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const done = (): void => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    request.on('data', (chunk: Buffer) => {
+      if (length > maxBodyBytes) return
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > maxBodyBytes) done()
+    })
+    request.on('end', done).on('error', reject).on('aborted', () => reject(new Error('aborted')))
+  })
 
 function eventOf(request: IncomingMessage, path: string, query: string, body: Buffer, pathParameters?: Record<string, string>): Event {
   const headers = headersOf(request.rawHeaders)
@@ -165,10 +171,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const server = createServer((request, response) => {
     answer(request).then(
       (result) => {
-        // A body that was not read to its end leaves the connection unusable.
         if (!request.complete) response.setHeader('Connection', 'close')
         send(response, result)
-        if (!request.complete) request.destroy()
       },
       (error: unknown) => {
         if (!request.destroyed) options.log({ level: 'error', message: 'host failed', cause: String(error) })

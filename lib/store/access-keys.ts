@@ -1,0 +1,13 @@
+import type { AccessKeys } from '../ports.ts'
+import type { Table } from './client.ts'
+import { accessKeyAt, accessKeyKind, fromItem, toItem } from './items.ts'
+
+export const accessKeysIn = (table: Table): AccessKeys => ({
+  async find(id) {
+    const item = await table.get(accessKeyAt(id))
+    return item && fromItem(accessKeyKind, item)
+  },
+  async create(accessKey) {
+    await table.create(toItem(accessKeyKind, accessKey))
+  },
+})

@@ -1,0 +1,147 @@
+/** Records as items of the table, and back. The layout is design.md's; names are constant, values are the callers'. */
+import { keyOrigins, keySpecs, keyUsages } from '../crypto/specs.ts'
+import { KMSInternalException } from '../errors.ts'
+import type { AccessKey } from '../identity/caller.ts'
+import { type Alias, type Key, keyStates, type Material, type WrappedKey } from '../keys/key.ts'
+import { bytes, type Field, oneOf, optional, pairs, record, text, whole } from './fields.ts'
+
+export interface ItemKey {
+  readonly PK: string
+  readonly SK: string
+}
+type IndexKeys = { readonly [K in 'GSI1PK' | 'GSI1SK' | 'GSI2PK' | 'GSI2SK']?: string }
+export type Item = ItemKey & IndexKeys & Readonly<Record<string, unknown>>
+
+const version = 1
+const bookkeeping = new Set(['PK', 'SK', 'GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK', 'TTL', 'type', 'v', 'write'])
+
+/** One kind of item. */
+export interface Kind<T> {
+  readonly type: string
+  readonly fields: Field<T>
+  /** Where it is, and what finds it. */
+  readonly at: (value: T) => ItemKey & IndexKeys
+}
+
+/** @throws KMSInternalException when a value cannot be stored */
+export function toItem<T>(kind: Kind<T>, value: T): Item {
+  try {
+    return { ...(kind.fields.encode(value) as object), ...kind.at(value), type: kind.type, v: version }
+  } catch (cause) {
+    throw new KMSInternalException(undefined, { cause })
+  }
+}
+
+/** @throws KMSInternalException for an item that is not wholly understood: nothing is ever half read */
+export function fromItem<T>(kind: Kind<T>, item: Item): T {
+  const members = Object.entries(item).filter(([name]) => !bookkeeping.has(name))
+  const known = item.type === kind.type && item.v === version
+  const value = known ? kind.fields.decode(Object.fromEntries(members)) : undefined
+  const at = value === undefined ? undefined : kind.at(value)
+  if (value === undefined || at?.PK !== item.PK || at.SK !== item.SK) {
+    const what = `${String(item.PK)} ${String(item.SK)} is not a ${kind.type} that this version understands`
+    throw new KMSInternalException(undefined, { cause: new Error(what) })
+  }
+  return value
+}
+
+const wrappedKey = record<WrappedKey>({ rootId: text, blob: bytes, binding: bytes })
+const specNames = Object.keys(keySpecs) as readonly (keyof typeof keySpecs)[]
+
+export const keyAt = (id: string) => ({ PK: `KEY#${id}`, SK: 'KEY' })
+export const keysOf = (account: string) => ({ index: 'GSI1', partition: `KEYS#${account}`, prefix: '' }) as const
+
+/** Keys to delete are spread over as many partitions as an id has last digits. */
+export const dueShards = [...'0123456789abcdef'] as const
+export const dueDeletions = (shard: string) =>
+  ({ index: 'GSI2', partition: `DUE#delete#${shard}`, prefix: '' }) as const
+
+export const keyKind: Kind<Key> = {
+  type: 'key',
+  fields: record<Key>({
+    id: text,
+    arn: text,
+    account: text,
+    revision: whole,
+    createdAt: whole,
+    description: text,
+    spec: oneOf(specNames),
+    usage: oneOf(keyUsages),
+    origin: oneOf(keyOrigins),
+    state: oneOf(keyStates),
+    policy: text,
+    tags: pairs,
+    currentMaterialId: optional(text),
+    deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole })),
+  }),
+  at: (key) => ({
+    ...keyAt(key.id),
+    GSI1PK: keysOf(key.account).partition,
+    GSI1SK: key.id,
+    ...(key.state === 'PendingDeletion' &&
+      key.deletion && {
+        GSI2PK: dueDeletions(key.id.slice(-1)).partition,
+        GSI2SK: new Date(key.deletion.at).toISOString(),
+      }),
+  }),
+}
+
+export const materialAt = (keyId: string, id: string) => ({ PK: `KEY#${keyId}`, SK: `MATERIAL#${id}` })
+
+export const materialKind: Kind<Material> = {
+  type: 'material',
+  fields: record<Material>({
+    keyId: text,
+    account: text,
+    id: text,
+    number: whole,
+    spec: oneOf(specNames),
+    createdAt: whole,
+    wrapped: wrappedKey,
+  }),
+  at: (material) => materialAt(material.keyId, material.id),
+}
+
+export const aliasAt = (account: string, name: string) => ({ PK: `ALIAS#${account}#${name}`, SK: 'ALIAS' })
+export const aliasesOf = (account: string) => ({ index: 'GSI2', partition: `ALIASES#${account}`, prefix: '' }) as const
+export const aliasesOfKey = (keyId: string) => ({ index: 'GSI1', partition: `KEY#${keyId}`, prefix: 'ALIAS#' }) as const
+
+export const aliasKind: Kind<Alias> = {
+  type: 'alias',
+  fields: record<Alias>({
+    name: text,
+    arn: text,
+    account: text,
+    targetKeyId: text,
+    createdAt: whole,
+    updatedAt: whole,
+    revision: whole,
+  }),
+  at: (alias) => ({
+    ...aliasAt(alias.account, alias.name),
+    GSI1PK: aliasesOfKey(alias.targetKeyId).partition,
+    GSI1SK: `ALIAS#${alias.name}`,
+    GSI2PK: aliasesOf(alias.account).partition,
+    GSI2SK: alias.name,
+  }),
+}
+
+export const accessKeyAt = (id: string) => ({ PK: `ACCESSKEY#${id}`, SK: 'ACCESSKEY' })
+
+export const accessKeyKind: Kind<AccessKey> = {
+  type: 'access-key',
+  fields: record<AccessKey>({
+    id: text,
+    account: text,
+    status: oneOf(['Active', 'Inactive']),
+    principal: record<AccessKey['principal']>({
+      type: oneOf(['Root']),
+      account: text,
+      arn: text,
+      principalId: text,
+    }),
+    createdAt: whole,
+    wrapped: wrappedKey,
+  }),
+  at: (accessKey) => accessKeyAt(accessKey.id),
+}

@@ -1,0 +1,70 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { accessKeysIn } from './access-keys.ts'
+import { aliasesIn } from './aliases.ts'
+import { cached, type Records } from './cached.ts'
+import { openTable } from './client.ts'
+import { keysIn } from './keys.ts'
+import { materialsIn } from './materials.ts'
+
+export type StoreOptions = (
+  | { readonly kind: 'embedded'; readonly directory: string }
+  | { readonly kind: 'dynamodb'; readonly endpoint?: string; readonly region: string; readonly table: string }
+) & {
+  /** How old an answer may be that is not asked for fresh; 0 is never from memory. */
+  readonly cacheTtlMs: number
+  readonly now: () => number
+}
+
+export interface OpenStore extends Records {
+  /** Resolves when the table answers. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+const remembered = 20_000
+
+/** @throws Error when an embedded store cannot be opened; a server is first asked by the first request */
+export async function openStore(options: StoreOptions): Promise<OpenStore> {
+  const { client, table: name, close } = await connect(options)
+  const table = openTable(client, name)
+  const records = {
+    keys: keysIn(table),
+    materials: materialsIn(table),
+    aliases: aliasesIn(table),
+    accessKeys: accessKeysIn(table),
+  }
+  return {
+    ...cached(records, { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),
+    async check() {
+      await table.get({ PK: 'CHECK', SK: 'CHECK' })
+    },
+    async close() {
+      client.destroy()
+      await close()
+    },
+  }
+}
+
+async function connect(options: StoreOptions) {
+  if (options.kind === 'dynamodb') {
+    const { endpoint, region, table } = options
+    const client = new DynamoDBClient({
+      region,
+      ...(endpoint !== undefined && { endpoint }),
+      maxAttempts: 3,
+      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
+    })
+    return { client, table, close: async () => {} }
+  }
+  const { openEmbedded } = await import('./embedded.ts')
+  const { requestHandler, table, close } = await openEmbedded(options.directory)
+  const client = new DynamoDBClient({
+    region: 'us-east-1',
+    endpoint: 'http://embedded.invalid',
+    // Nothing leaves the process: signing would be most of a call's cost.
+    credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' },
+    signer: { sign: async (request) => request },
+    requestHandler,
+  })
+  return { client, table, close }
+}

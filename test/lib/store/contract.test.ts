@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Key } from '../../../lib/keys/key.ts'
+import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
+import type { Records } from '../../../lib/store/cached.ts'
+import { openStore } from '../../../lib/store/store.ts'
+import { createTableIfMissing } from '../../../lib/store/table.ts'
+import { memoryStore } from '../../harness/memory-store.ts'
+import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
+
+interface Opened {
+  readonly store: Records
+  readonly close: () => Promise<void>
+}
+
+async function embedded(cacheTtlMs: number): Promise<Opened> {
+  const directory = await temporaryDirectory()
+  const store = await openStore({ kind: 'embedded', directory: directory.path, cacheTtlMs, now: Date.now })
+  return {
+    store,
+    close: async () => {
+      await store.close()
+      await directory.remove()
+    },
+  }
+}
+
+const endpoint = process.env.KEYSTEAD_TEST_DYNAMODB_ENDPOINT
+
+async function server(): Promise<Opened> {
+  const region = process.env.AWS_REGION ?? 'us-east-1'
+  const table = process.env.KEYSTEAD_TEST_DYNAMODB_TABLE ?? 'keystead-test'
+  const at = { region, ...(endpoint !== undefined && { endpoint }) }
+  const client = new DynamoDBClient(at)
+  await createTableIfMissing(client, table)
+  client.destroy()
+  const store = await openStore({ kind: 'dynamodb', ...at, table, cacheTtlMs: 0, now: Date.now })
+  return { store, close: () => store.close() }
+}
+
+async function all<T>(list: (page: PageRequest) => Promise<Page<T>>, sortValue: (item: T) => string, limit: number) {
+  const pages: T[][] = []
+  let page: Page<T> = { items: [], more: true }
+  while (page.more) {
+    const last = pages.at(-1)?.at(-1)
+    page = await list({ limit, ...(last !== undefined && { after: sortValue(last) }) })
+    pages.push([...page.items])
+  }
+  return pages
+}
+
+const accountOfItsOwn = () => String(Math.floor(Math.random() * 1e12)).padStart(12, '0')
+const idOf = ({ id }: Key) => id
+const unset = endpoint === undefined
+
+describe('in memory', () => keepsTheContract(async () => ({ store: memoryStore(), close: async () => {} })))
+describe('embedded', () => keepsTheContract(() => embedded(0)))
+describe('embedded, behind the cache', () => keepsTheContract(() => embedded(60_000)))
+describe.skipIf(unset)(
+  `on the server that KEYSTEAD_TEST_DYNAMODB_ENDPOINT names${unset ? ' (not set, so not run)' : ''}`,
+  () => keepsTheContract(server),
+)
+
+function keepsTheContract(open: () => Promise<Opened>): void {
+  let opened: Opened
+  let store: Records
+  beforeAll(async () => {
+    opened = await open()
+    store = opened.store
+  }, 60_000)
+  afterAll(() => opened.close())
+
+  describe('keys', () => {
+    test('are found as they were created, with their material', async () => {
+      const id = randomUUID()
+      const material = aMaterial(id)
+      const key = aKey({ id, description: 'for backups', tags: { team: 'core' }, currentMaterialId: material.id })
+      await store.keys.create(key, material)
+      expect(await store.keys.find(id)).toStrictEqual(key)
+      expect(await store.materials.find(id, material.id)).toStrictEqual(material)
+    })
+
+    test('that were never created are not found, nor is their material', async () => {
+      expect(await store.keys.find(randomUUID())).toBeUndefined()
+      expect(await store.materials.find(randomUUID(), 'a'.repeat(64))).toBeUndefined()
+    })
+
+    test('that were looked for before are found once created', async () => {
+      const id = randomUUID()
+      const material = aMaterial(id)
+      expect(await store.keys.find(id)).toBeUndefined()
+      expect(await store.materials.find(id, material.id)).toBeUndefined()
+      await store.keys.create(aKey({ id }), material)
+      expect(await store.keys.find(id)).toBeDefined()
+      expect(await store.materials.find(id, material.id)).toStrictEqual(material)
+    })
+
+    test('are not created twice, and the first stays as it is', async () => {
+      const key = aKey({ description: 'first' })
+      await store.keys.create(key)
+      await expect(store.keys.create({ ...key, description: 'second' })).rejects.toThrow(Conflict)
+      expect(await store.keys.find(key.id, { fresh: true })).toStrictEqual(key)
+    })
+
+    test('get the next revision when replaced, and lose what they no longer have', async () => {
+      const key = aKey({ state: 'PendingDeletion', deletion: { at: Date.UTC(2026, 5, 1) } })
+      await store.keys.create(key)
+      const { deletion: _, ...kept } = key
+      await store.keys.replace({ ...kept, state: 'Disabled' })
+      expect(await store.keys.find(key.id)).toStrictEqual({ ...kept, state: 'Disabled', revision: 2 })
+    })
+
+    test('are not replaced from another revision, nor when there is none', async () => {
+      const key = aKey()
+      await store.keys.create(key)
+      await store.keys.replace({ ...key, description: 'newer' })
+      await expect(store.keys.replace({ ...key, description: 'stale' })).rejects.toThrow(Conflict)
+      await expect(store.keys.replace({ ...key, revision: 3 })).rejects.toThrow(Conflict)
+      await expect(store.keys.replace(aKey())).rejects.toThrow(Conflict)
+      const newer = { ...key, description: 'newer', revision: 2 }
+      expect(await store.keys.find(key.id, { fresh: true })).toStrictEqual(newer)
+    })
+
+    test('lose no update when 50 writers change one of them at once', async () => {
+      const { id } = aKey()
+      await store.keys.create(aKey({ id }))
+      const writers = Array.from({ length: 50 }, (_, writer) => `writer-${writer}`)
+      const addTag = async (name: string): Promise<void> => {
+        for (;;) {
+          const key = await store.keys.find(id, { fresh: true })
+          if (!key) throw new Error('the key is gone')
+          try {
+            return await store.keys.replace({ ...key, tags: { ...key.tags, [name]: 'done' } })
+          } catch (error) {
+            if (!(error instanceof Conflict)) throw error
+          }
+        }
+      }
+      await Promise.all(writers.map(addTag))
+      const key = await store.keys.find(id, { fresh: true })
+      expect(Object.keys(key?.tags ?? {}).sort()).toStrictEqual([...writers].sort())
+      expect(key?.revision).toBe(51)
+    }, 60_000)
+
+    test('are listed in full, by id, each account apart, and `more` is exact', async () => {
+      const account = accountOfItsOwn()
+      const created = Array.from({ length: 250 }, () => aKey({ account }))
+      await Promise.all([...created, aKey({ account: accountOfItsOwn() })].map((key) => store.keys.create(key)))
+      const ids = created.map(idOf).sort()
+      const list = (page: PageRequest) => store.keys.list(account, page)
+      await expect.poll(async () => (await list({ limit: 1000 })).items.length).toBe(250)
+      for (const limit of [1, 100, 125, 250, 1000]) {
+        const pages = await all(list, idOf, limit)
+        expect(pages.flat().map(idOf)).toStrictEqual(ids)
+        expect(pages).toHaveLength(Math.ceil(250 / limit))
+      }
+    }, 60_000)
+
+    test('are listed as they are, however large', async () => {
+      const account = accountOfItsOwn()
+      const large = Array.from({ length: 40 }, () => aKey({ account, policy: 'p'.repeat(32_768) }))
+      await Promise.all(large.map((key) => store.keys.create(key)))
+      const listed = async () => (await store.keys.list(account, { limit: 40 })).items
+      await expect.poll(async () => (await listed()).length).toBe(40)
+      expect(await listed()).toStrictEqual([...large].sort((a, b) => (a.id < b.id ? -1 : 1)))
+    }, 60_000)
+
+    test.each([
+      ['nothing', '', true],
+      ['a value between two', '5', false],
+      ['a value beyond every other', '\u{10ffff}\u{10ffff}', false],
+    ])('are listed after %s', async (_, after, found) => {
+      const account = accountOfItsOwn()
+      const key = aKey({ account, id: `4${randomUUID().slice(1)}` })
+      await store.keys.create(key)
+      await expect.poll(async () => (await store.keys.list(account, { limit: 1 })).items.length).toBe(1)
+      const items = found ? [key] : []
+      expect(await store.keys.list(account, { limit: 1, after })).toStrictEqual({ items, more: false })
+    })
+
+    test('of an account without any are an empty page', async () => {
+      expect(await store.keys.list(accountOfItsOwn(), { limit: 10 })).toStrictEqual({ items: [], more: false })
+    })
+  })
+
+  describe('aliases', () => {
+    const named = () => `alias/${randomUUID()}`
+
+    test('are found by account and name, and in no other account', async () => {
+      const alias = anAlias(named(), randomUUID())
+      await store.aliases.create(alias)
+      expect(await store.aliases.find(alias.account, alias.name)).toStrictEqual(alias)
+      expect(await store.aliases.find(accountOfItsOwn(), alias.name)).toBeUndefined()
+      expect(await store.aliases.find(alias.account, `${alias.name}x`)).toBeUndefined()
+    })
+
+    test('are taken once in an account, and again in another', async () => {
+      const alias = anAlias(named(), randomUUID())
+      await store.aliases.create(alias)
+      await expect(store.aliases.create({ ...alias, targetKeyId: randomUUID() })).rejects.toThrow(Conflict)
+      await store.aliases.create({ ...alias, account: accountOfItsOwn() })
+      expect(await store.aliases.find(alias.account, alias.name, { fresh: true })).toStrictEqual(alias)
+    })
+
+    test('move from one key to another', async () => {
+      const [from, to] = [randomUUID(), randomUUID()]
+      const alias = anAlias(named(), from)
+      await store.aliases.create(alias)
+      await store.aliases.replace({ ...alias, targetKeyId: to })
+      const moved = { ...alias, targetKeyId: to, revision: 2 }
+      expect(await store.aliases.find(alias.account, alias.name)).toStrictEqual(moved)
+      await expect.poll(() => store.aliases.ofKey(to, { limit: 10 })).toStrictEqual({ items: [moved], more: false })
+      await expect.poll(() => store.aliases.ofKey(from, { limit: 10 })).toStrictEqual({ items: [], more: false })
+    })
+
+    test('are not replaced or removed from another revision', async () => {
+      const alias = anAlias(named(), randomUUID())
+      await store.aliases.create(alias)
+      await store.aliases.replace(alias)
+      await expect(store.aliases.replace(alias)).rejects.toThrow(Conflict)
+      await expect(store.aliases.remove(alias)).rejects.toThrow(Conflict)
+      await expect(store.aliases.remove(anAlias(named(), randomUUID()))).rejects.toThrow(Conflict)
+      const found = await store.aliases.find(alias.account, alias.name, { fresh: true })
+      expect(found).toStrictEqual({ ...alias, revision: 2 })
+    })
+
+    test('are gone once removed, and free to be taken again', async () => {
+      const alias = anAlias(named(), randomUUID())
+      await store.aliases.create(alias)
+      await store.aliases.remove(alias)
+      expect(await store.aliases.find(alias.account, alias.name)).toBeUndefined()
+      const ofKey = () => store.aliases.ofKey(alias.targetKeyId, { limit: 10 })
+      await expect.poll(ofKey).toStrictEqual({ items: [], more: false })
+      await store.aliases.create({ ...alias, targetKeyId: 'another' })
+      expect((await store.aliases.find(alias.account, alias.name))?.targetKeyId).toBe('another')
+    })
+
+    test('are listed by name, of an account and of a key, in pages', async () => {
+      const account = accountOfItsOwn()
+      const keyIds = [randomUUID(), randomUUID(), randomUUID()]
+      const created = Array.from({ length: 90 }, (_, n) => anAlias(`alias/a${n}`, keyIds[n % 3] ?? '', { account }))
+      await Promise.all(created.map((alias) => store.aliases.create(alias)))
+      await expect.poll(async () => (await store.aliases.list(account, { limit: 100 })).items.length).toBe(90)
+      const names = (aliases: typeof created) => aliases.map(({ name }) => name)
+      for (const limit of [1, 30, 45, 100]) {
+        const pages = await all((page) => store.aliases.list(account, page), ({ name }) => name, limit)
+        expect(names(pages.flat())).toStrictEqual(names(created).sort())
+        expect(pages).toHaveLength(Math.ceil(90 / limit))
+      }
+      for (const keyId of keyIds) {
+        const pages = await all((page) => store.aliases.ofKey(keyId, page), ({ name }) => name, 15)
+        expect(names(pages.flat())).toStrictEqual(names(created.filter((alias) => alias.targetKeyId === keyId)).sort())
+        expect(pages).toHaveLength(2)
+      }
+    }, 60_000)
+  })
+
+  describe('access keys', () => {
+    const fresh = () => `AKIA${randomUUID().slice(0, 16).replaceAll('-', 'X').toUpperCase()}`
+
+    test('are found as they were created', async () => {
+      const accessKey = anAccessKey(fresh())
+      expect(await store.accessKeys.find(accessKey.id)).toBeUndefined()
+      await store.accessKeys.create(accessKey)
+      expect(await store.accessKeys.find(accessKey.id)).toStrictEqual(accessKey)
+    })
+
+    test('are not created twice', async () => {
+      const accessKey = anAccessKey(fresh())
+      await store.accessKeys.create(accessKey)
+      await expect(store.accessKeys.create({ ...accessKey, status: 'Inactive' })).rejects.toThrow(Conflict)
+      expect(await store.accessKeys.find(accessKey.id, { fresh: true })).toStrictEqual(accessKey)
+    })
+
+    test('with an id longer than any there can be are not found', async () => {
+      expect(await store.accessKeys.find('A'.repeat(4000))).toBeUndefined()
+    })
+  })
+}

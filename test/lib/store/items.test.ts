@@ -1,0 +1,136 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { KMSInternalException } from '../../../lib/errors.ts'
+import { type Key, keyStates } from '../../../lib/keys/key.ts'
+import { openStore } from '../../../lib/store/store.ts'
+import {
+  accessKeyKind, aliasKind, fromItem, type Item, type Kind, keyKind, materialKind, toItem,
+} from '../../../lib/store/items.ts'
+import { aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
+
+const text = fc.string({ unit: 'grapheme', maxLength: 200 })
+const tagKey = fc.oneof(
+  text, fc.constantFrom('__proto__', 'constructor', 'toString', 'PK', 'revision', '#a', ':b', '', '0', ' ', '\0'),
+)
+const tags = fc
+  .uniqueArray(fc.tuple(tagKey, text), { selector: ([name]) => name, maxLength: 50 })
+  .map((pairs) => Object.fromEntries(pairs))
+const time = fc.integer({ min: 0, max: 4_102_444_800_000 })
+const key: fc.Arbitrary<Key> = fc
+  .record(
+    {
+      description: text,
+      policy: text,
+      state: fc.constantFrom(...keyStates),
+      tags,
+      createdAt: time,
+      revision: fc.nat(),
+      currentMaterialId: text,
+      deletion: fc.record({ at: time }, { noNullPrototype: true }),
+    },
+    { noNullPrototype: true, requiredKeys: ['description', 'policy', 'state', 'tags', 'createdAt', 'revision'] },
+  )
+  .map((given) => aKey(given))
+
+/** toStrictEqual does not look at an own member called `__proto__`. */
+const members = ({ tags, ...rest }: Key) => ({ ...rest, tags: Object.entries(tags).sort() })
+
+describe('an item', () => {
+  test('gives back the key it was made from, whatever its texts and tags are', () => {
+    fc.assert(
+      fc.property(key, (given) => {
+        expect(members(fromItem(keyKind, toItem(keyKind, given)))).toStrictEqual(members(given))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('gives back the key it was made from after it has been on disk', async () => {
+    await withDirectory(async (directory) => {
+      const store = await openStore({ kind: 'embedded', directory, cacheTtlMs: 0, now: Date.now })
+      try {
+        await fc.assert(
+          fc.asyncProperty(key, async (given) => {
+            await store.keys.create(given)
+            const found = await store.keys.find(given.id)
+            expect(found && members(found)).toStrictEqual(members(given))
+          }),
+          { numRuns: 100 },
+        )
+      } finally {
+        await store.close()
+      }
+    })
+  }, 30_000)
+
+  test('has the names of its attributes from us alone', () => {
+    const item = toItem(keyKind, aKey({ tags: { PK: 'x', revision: 'x', ['__proto__']: 'x' } }))
+    expect(Object.keys(item).sort()).toStrictEqual([
+      'GSI1PK', 'GSI1SK', 'PK', 'SK', 'account', 'arn', 'createdAt', 'description', 'id', 'origin', 'policy',
+      'revision', 'spec', 'state', 'tags', 'type', 'usage', 'v',
+    ])
+  })
+
+  test('of a key is found by its deletion date while deletion is pending, and only then', () => {
+    const due: Key = aKey({ id: 'mrk-0000000000000000000000000000000c', state: 'PendingDeletion', deletion: { at: 0 } })
+    expect(toItem(keyKind, due)).toMatchObject({ GSI2PK: 'DUE#delete#c', GSI2SK: '1970-01-01T00:00:00.000Z' })
+    const back: Key = { ...due, state: 'Disabled' }
+    expect(toItem(keyKind, back)).not.toHaveProperty('GSI2PK')
+  })
+
+  test('is not made of text that would come back as other text', () => {
+    expect(() => toItem(keyKind, aKey({ description: 'half a pair: \ud83d' }))).toThrow(KMSInternalException)
+  })
+})
+
+const read = <T>(kind: Kind<T>, value: T) => ({ item: toItem(kind, value), from: (item: Item) => fromItem(kind, item) })
+const pending: Key = aKey({ tags: { a: 'b' }, state: 'PendingDeletion', deletion: { at: 1 } })
+
+describe.each([
+  { what: 'key', ...read(keyKind, pending) },
+  { what: 'material', ...read(materialKind, aMaterial('some-key')) },
+  { what: 'alias', ...read(aliasKind, anAlias('alias/x', 'some-key')) },
+  { what: 'access key', ...read(accessKeyKind, anAccessKey('AKIAEXAMPLE')) },
+])('a stored $what', ({ item, from }) => {
+  const indexed = ['GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']
+  const names = Object.keys(item).filter((name) => !indexed.includes(name))
+  const optional = ['currentMaterialId', 'deletion']
+  const refuses = (changed: object) => {
+    const reading = () => from(changed as Item)
+    expect(reading).toThrow(KMSInternalException)
+    expect(reading).toThrow(expect.objectContaining({ message: '', cause: expect.any(Error) }))
+  }
+
+  test('is read when it is whole', () => {
+    expect(() => from({ ...item, write: 'some-write' })).not.toThrow()
+  })
+
+  test.each(names.filter((name) => !optional.includes(name)))('is not read without its %s', (name) => {
+    refuses(Object.fromEntries(Object.entries(item).filter(([each]) => each !== name)))
+  })
+
+  test.each(names)('is not read with a %s of another type', (name) => {
+    const others = [null, true, -1, 1.5, ['a'], [['a']], [['a', 'b'], ['a', 'c']], {}, { more: 1 }, new Set(['a'])]
+    for (const other of others) refuses({ ...item, [name]: other })
+  })
+
+  test('is not read with an attribute that this version does not know', () => {
+    refuses({ ...item, multiRegion: true })
+  })
+
+  test('is not read when a later version wrote it', () => {
+    refuses({ ...item, v: 2 })
+  })
+
+  test('is not read from the place of another', () => {
+    refuses({ ...item, PK: `${item.PK}x` })
+  })
+})
+
+describe('a stored key', () => {
+  test.each([
+    ['spec', 'RSA_1'], ['usage', 'ANY'], ['origin', ''], ['state', 'enabled'],
+  ])('is not read with a %s that is not one', (name, value) => {
+    expect(() => fromItem(keyKind, { ...toItem(keyKind, pending), [name]: value })).toThrow(KMSInternalException)
+  })
+})

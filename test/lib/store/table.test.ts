@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { describe, expect, test } from 'vitest'
+import { tableDefinition } from '../../../lib/store/table.ts'
+
+/** The parser that `serverless` itself reads the file with. */
+const { load } = createRequire(createRequire(import.meta.url).resolve('serverless/package.json'))('js-yaml')
+const resources = load(readFileSync(new URL('../../../infra/tables.yml', import.meta.url), 'utf8')).Resources
+
+describe('infra/tables.yml', () => {
+  test('declares the table that the embedded store and the tests make', () => {
+    expect(resources.StoreTable.Properties).toMatchObject(tableDefinition('keystead'))
+  })
+
+  test.each(['StoreTable', 'AuditTable'])('guards %s against loss and has it expire items by TTL', (name) => {
+    expect(resources[name]).toMatchObject({
+      Type: 'AWS::DynamoDB::Table',
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        BillingMode: 'PAY_PER_REQUEST',
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: { SSEEnabled: true },
+        TimeToLiveSpecification: { AttributeName: 'TTL', Enabled: true },
+      },
+    })
+  })
+})
