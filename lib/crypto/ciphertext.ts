@@ -17,8 +17,9 @@ import { InvalidCiphertextException } from '../errors.ts'
  * | 0… | ciphertext, as long as the plaintext |
  * | 16 | AES-256-GCM tag |
  *
- * Everything before the ciphertext is the header. Header ‖ canonical encryption context is the AAD, so no bit of a
- * blob can change unnoticed.
+ * Everything before the IV is the header. Header ‖ canonical encryption context is the AAD, and GCM authenticates the IV
+ * by itself, so no bit of a blob can change unnoticed. The IV is no part of the AAD because some HSMs choose it, and tell
+ * it only with the ciphertext.
  */
 export interface Ciphertext {
   readonly keyId: string
@@ -38,8 +39,7 @@ const fixedBytes = 1 + 1 + 16 + 32 + 1
 
 const forms = { uuid: 0, multiRegion: 1 } as const
 
-/** Everything of a header but its IV, which changes with each message. */
-export function headerPrefix(keyId: string, materialId: string, wrappedMessageKey: Uint8Array): Uint8Array {
+export function headerOf(keyId: string, materialId: string, wrappedMessageKey: Uint8Array): Uint8Array {
   const multiRegion = keyId.startsWith('mrk-')
   const id = fromHex(multiRegion ? keyId.slice(4) : keyId.replaceAll('-', ''))
   const form = multiRegion ? forms.multiRegion : forms.uuid
@@ -50,16 +50,17 @@ export function headerPrefix(keyId: string, materialId: string, wrappedMessageKe
 export function parseCiphertext(blob: Uint8Array): Ciphertext {
   const form = blob[1]
   const wrappedBytes = blob[fixedBytes - 1] ?? 0
-  const headerBytes = fixedBytes + wrappedBytes + ivBytes
+  const headerBytes = fixedBytes + wrappedBytes
+  const bodyAt = headerBytes + ivBytes
   const known = blob[0] === version && (form === forms.uuid || form === forms.multiRegion)
-  if (!known || wrappedBytes === 0 || blob.length < headerBytes + tagBytes) throw new InvalidCiphertextException()
+  if (!known || wrappedBytes === 0 || blob.length < bodyAt + tagBytes) throw new InvalidCiphertextException()
   const id = hex(blob.subarray(2, 18))
   return {
     keyId: form === forms.multiRegion ? `mrk-${id}` : id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
     materialId: hex(blob.subarray(18, 50)),
-    wrappedMessageKey: blob.subarray(fixedBytes, fixedBytes + wrappedBytes),
-    iv: blob.subarray(fixedBytes + wrappedBytes, headerBytes),
+    wrappedMessageKey: blob.subarray(fixedBytes, headerBytes),
+    iv: blob.subarray(headerBytes, bodyAt),
     header: blob.subarray(0, headerBytes),
-    body: blob.subarray(headerBytes),
+    body: blob.subarray(bodyAt),
   }
 }

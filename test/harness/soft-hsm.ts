@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 import { concat, equal, utf8 } from '../../lib/bytes.ts'
-import { type Ciphertext, headerPrefix } from '../../lib/crypto/ciphertext.ts'
+import { type Ciphertext, headerOf } from '../../lib/crypto/ciphertext.ts'
 import { canonicalContext } from '../../lib/crypto/context.ts'
 import { InvalidCiphertextException, KeyUnavailableException } from '../../lib/errors.ts'
 import type { Material, WrappedKey } from '../../lib/keys/key.ts'
@@ -41,9 +41,9 @@ export class SoftHsm implements Hsm {
   async encrypt(material: Material, plaintext: Uint8Array, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
     const key = this.#unwrap(ownerOf(material), material.wrapped)
     const iv = randomBytes(12)
-    const header = concat(headerPrefix(material.keyId, material.id, new Uint8Array(40)), iv)
+    const header = headerOf(material.keyId, material.id, new Uint8Array(40))
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(concat(header, canonicalContext(context)))
-    return concat(header, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
+    return concat(header, iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
   }
 
   async decrypt(material: Material, ciphertext: Ciphertext, context: Readonly<Record<string, string>>): Promise<Uint8Array> {

@@ -1,0 +1,1 @@
+export const coldStart = async (_home: string): Promise<string> => ''

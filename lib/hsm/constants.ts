@@ -1,0 +1,79 @@
+/** The numbers of PKCS #11 v2.40 that Keystead uses. By name, so that a misspelt one does not compile. */
+export const attribute = {
+  class: 0x0,
+  token: 0x1,
+  private: 0x2,
+  label: 0x3,
+  value: 0x11,
+  keyType: 0x100,
+  id: 0x102,
+  sensitive: 0x103,
+  encrypt: 0x104,
+  decrypt: 0x105,
+  wrap: 0x106,
+  unwrap: 0x107,
+  sign: 0x108,
+  verify: 0x10a,
+  derive: 0x10c,
+  modulus: 0x120,
+  modulusBits: 0x121,
+  publicExponent: 0x122,
+  valueLength: 0x161,
+  extractable: 0x162,
+  unwrapTemplate: 0x40000212,
+  allowedMechanisms: 0x40000600,
+} as const
+
+export const objectClass = { publicKey: 2, privateKey: 3, secretKey: 4 } as const
+
+export const keyType = { rsa: 0x0, genericSecret: 0x10, aes: 0x1f } as const
+
+export const mechanism = {
+  rsaKeyPairGeneration: 0x0,
+  rsaOaep: 0x9,
+  sha1: 0x220,
+  hmacSha256: 0x251,
+  genericSecretKeyGeneration: 0x350,
+  aesKeyGeneration: 0x1080,
+  aesGcm: 0x1087,
+  aesKeyWrapPad: 0x210a,
+  /** CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD: RFC 5649 under a vendor's number. */
+  cloudHsmAesKeyWrapZeroPad: 0x8000216f,
+} as const
+
+export const sessionFlag = { readWrite: 2, serial: 4 } as const
+export const userType = { securityOfficer: 0, user: 1 } as const
+export const osLockingOk = 2
+export const mgf1Sha1 = 1
+export const oaepSourceData = 1
+
+export const returnCode = {
+  slotIdInvalid: 0x3,
+  generalError: 0x5,
+  attributeSensitive: 0x11,
+  deviceError: 0x30,
+  deviceMemory: 0x31,
+  deviceRemoved: 0x32,
+  encryptedDataInvalid: 0x40,
+  encryptedDataLengthRange: 0x41,
+  keyHandleInvalid: 0x60,
+  keyUnextractable: 0x6a,
+  mechanismInvalid: 0x70,
+  objectHandleInvalid: 0x82,
+  pinIncorrect: 0xa0,
+  pinLocked: 0xa4,
+  sessionClosed: 0xb0,
+  sessionHandleInvalid: 0xb3,
+  signatureInvalid: 0xc0,
+  templateInconsistent: 0xd1,
+  tokenNotPresent: 0xe0,
+  tokenNotRecognized: 0xe1,
+  unwrappingKeyHandleInvalid: 0xf0,
+  userAlreadyLoggedIn: 0x100,
+  userNotLoggedIn: 0x101,
+  wrappedKeyInvalid: 0x110,
+  wrappedKeyLengthRange: 0x112,
+  wrappingKeyHandleInvalid: 0x113,
+  notInitialized: 0x190,
+  alreadyInitialized: 0x191,
+} as const

@@ -1,0 +1,162 @@
+/**
+ * The HSM, through PKCS #11. A login holds sessions, root keys and every opened key; when the token loses any of it,
+ * the whole login is given up, another begun, and what was asked is done once more.
+ */
+import { KMSInternalException, KmsError } from '../errors.ts'
+import type { Hsm } from '../ports.ts'
+import { Canary } from './canary.ts'
+import { returnCode } from './constants.ts'
+import { type CacheCounters, Handles } from './handles.ts'
+import { openLibrary } from './library.ts'
+import { Materials } from './materials.ts'
+import { type MessageKeyLimits, Messages } from './messages.ts'
+import { answered, isLost, type Pkcs11 } from './pkcs11.ts'
+import { chooseProfile, type ProfileName } from './profiles.ts'
+import { findRoots } from './roots.ts'
+import { Session } from './session.ts'
+
+export interface HsmOptions {
+  /** Path of the PKCS #11 module. */
+  readonly module: string
+  readonly pin: string
+  readonly tokenLabel: string
+  /** SoftHSM's golden token directory: copied for this process, never opened itself. */
+  readonly tokenDirectory?: string
+  /** Where the private copies lie, each removed when its process has ended. */
+  readonly runDirectory: string
+  /** Otherwise chosen by the module's manufacturer. */
+  readonly profile?: ProfileName
+  /** How many opened keys are kept: 2 or more. */
+  readonly handles?: number
+  readonly messageKeyLimits?: MessageKeyLimits
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+export interface HsmCounters extends CacheCounters {
+  /** What was asked of the HSM. */
+  operations: number
+  /** What it could not do, a refused ciphertext not among it. */
+  failures: number
+  /** Logins given up as lost. */
+  reopenings: number
+}
+
+export interface OpenHsm extends Hsm {
+  readonly counters: Readonly<HsmCounters>
+  /** Ends the login. The module stays initialised: finalizing it would take it from the whole process. */
+  close(): void
+}
+
+interface Login {
+  readonly session: Session
+  readonly materials: Materials
+  readonly messages: Messages
+  readonly canary: Canary
+}
+
+const day = 86_400_000
+const defaultHandles = 8192
+const defaultLimits: MessageKeyLimits = { messages: 2 ** 32, milliseconds: day }
+const maxRandomBytes = 1024
+
+/** Answers after which another login would only bring the PIN nearer to being locked. */
+const isRefusal = (error: unknown): boolean => answered(error, returnCode.pinIncorrect, returnCode.pinLocked)
+
+function assertSound({ handles, messageKeyLimits }: HsmOptions): void {
+  if (handles !== undefined && !(handles >= 2)) throw new RangeError('handles must be 2 or more')
+  if (messageKeyLimits && !(messageKeyLimits.messages >= 1 && messageKeyLimits.messages <= 2 ** 32)) {
+    throw new RangeError('messageKeyLimits.messages must be 1 to 2^32')
+  }
+}
+
+/**
+ * Opens the token and logs in.
+ *
+ * @throws Error when the token is missing, not provisioned, not locked, or lacks a mechanism; Pkcs11Failure when it
+ * refuses. None of them names the PIN.
+ */
+export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
+  assertSound(options)
+  const pkcs11 = openLibrary(options)
+  const counters: HsmCounters = { operations: 0, failures: 0, reopenings: 0, hits: 0, misses: 0, evictions: 0 }
+  let login: Login | undefined = begin(pkcs11, options, counters)
+  let final: unknown
+
+  function current(): Login {
+    if (final) throw final
+    try {
+      login ??= begin(pkcs11, options, counters)
+      return login
+    } catch (error) {
+      if (isRefusal(error)) final = error
+      throw error
+    }
+  }
+
+  function end(): void {
+    login?.session.close()
+    login = undefined
+  }
+
+  function attempt<T>(operation: (login: Login) => T): T {
+    try {
+      return operation(current())
+    } catch (error) {
+      if (!isLost(error)) throw error
+    }
+    counters.reopenings++
+    end()
+    return operation(current())
+  }
+
+  async function perform<T>(operation: (login: Login) => T): Promise<T> {
+    counters.operations++
+    try {
+      return attempt(operation)
+    } catch (error) {
+      if (error instanceof KmsError && error.fault === 'client') throw error
+      counters.failures++
+      throw error instanceof KmsError ? error : new KMSInternalException(undefined, { cause: error })
+    }
+  }
+
+  return {
+    counters,
+    random: (length) => perform(({ session }) => session.random(bounded(length))),
+    generate: (owner) => perform(({ materials }) => materials.generate(owner)),
+    encrypt: (material, plaintext, context) =>
+      perform(({ messages }) => messages.encrypt(material, plaintext, context, options.now())),
+    decrypt: (material, ciphertext, context) =>
+      perform(({ messages }) => messages.decrypt(material, ciphertext, context)),
+    wrapSecret: (owner, secret) => perform(({ materials }) => materials.wrapSecret(owner, secret)),
+    mac: (owner, wrapped, data) => perform(({ materials }) => materials.mac(owner, wrapped, data)),
+    check: () => perform(({ canary }) => canary.assertDecrypts()),
+    close() {
+      end()
+      final = new Error('The HSM is closed')
+    },
+  }
+}
+
+function bounded(length: number): number {
+  // INVARIANT: GenerateRandom's schema asks for 1 to 1024 bytes.
+  if (!(length >= 1 && length <= maxRandomBytes)) throw new KMSInternalException('Not 1 to 1024 random bytes')
+  return length
+}
+
+function begin(pkcs11: Pkcs11, options: HsmOptions, counters: HsmCounters): Login {
+  const session = new Session(pkcs11, options.tokenLabel, options.pin)
+  try {
+    const profile = chooseProfile(session, options.profile)
+    const handles = new Handles(options.handles ?? defaultHandles, (handle) => session.destroy(handle), counters)
+    const materials = new Materials(session, profile, findRoots(session, profile), handles)
+    const canary = new Canary(session, profile)
+    const limits = options.messageKeyLimits ?? defaultLimits
+    const messages = new Messages({ session, profile, materials, handles, canary }, limits)
+    return { session, materials, messages, canary }
+  } catch (error) {
+    session.close()
+    throw error
+  }
+}

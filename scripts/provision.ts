@@ -1,0 +1,498 @@
+/**
+ * Makes the token that a deployment's keys hang from: its PIN, its root key and its binding key (design.md §3).
+ *
+ *     npm run provision -- [--module <libsofthsm2.so>] [--directory <directory>] [--label <label>] [--escrow <pem>]
+ *
+ * What is left out is as configured (KEYSTEAD_*).
+ *
+ * <directory> then holds `tokens/` (the golden token: copied by every process, opened by none), `pin`, and with
+ * --escrow `escrow.json`: the same keys, each encrypted to that RSA key. Keep copies of all three, apart: a lost root
+ * is every key lost. Nobody knows the security officer's PIN.
+ *
+ * Only koffi can do this: a root is locked by CKA_UNWRAP_TEMPLATE, an array of pointers that pkcs11js cannot pass.
+ */
+import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import koffi from 'koffi'
+import { readConfig } from '../lib/config.ts'
+import { hex } from '../lib/bytes.ts'
+import {
+  attribute,
+  keyType,
+  mechanism,
+  mgf1Sha1,
+  oaepSourceData,
+  objectClass,
+  osLockingOk,
+  returnCode,
+  sessionFlag,
+  userType,
+} from '../lib/hsm/constants.ts'
+import { isAlive, softHsmConfiguration } from '../lib/hsm/private-copy.ts'
+import { type Use, uses } from '../lib/hsm/uses.ts'
+import { hsmModuleOf } from '../lib/runtime.ts'
+
+export interface ProvisionOptions {
+  /** Path of SoftHSM's PKCS #11 module. */
+  readonly module: string
+  /** Made whole, or not at all. */
+  readonly directory: string
+  readonly tokenLabel: string
+  /** PEM of an RSA public key whose holder can restore the keys on another token. */
+  readonly escrow?: string
+}
+
+export interface Provisioned {
+  /** False when it stood already. */
+  readonly made: boolean
+  readonly tokenDirectory: string
+  readonly pinFile: string
+  readonly escrowFile?: string
+}
+
+/** Every key of a token: born extractable, sent to each recipient, destroyed, and settled here under its locks. */
+const tokenKeys = [
+  { label: 'regional-1', kind: 'root' },
+  { label: 'binding-1', kind: 'binding' },
+] as const
+
+const transferKeyBits = 2048
+/** An escrowed root lies about for decades. */
+const leastEscrowBits = 3072
+const keyBytes = 32
+
+const escrowKey = (pem: string): KeyObject => {
+  const key = createPublicKey(pem)
+  if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < leastEscrowBits) {
+    throw new Error(`The escrow key must be an RSA public key of ${leastEscrowBits} bits or more.`)
+  }
+  return key
+}
+
+const fingerprint = (key: KeyObject): string =>
+  createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+
+/** What stands in the directory, or undefined when nothing does. */
+function standing(directory: string, escrow: KeyObject | undefined): Provisioned | undefined {
+  if (!existsSync(directory) || readdirSync(directory).length === 0) return undefined
+  const [tokenDirectory, pinFile, escrowFile] = ['tokens', 'pin', 'escrow.json'].map((name) => join(directory, name))
+  if (!tokenDirectory || !pinFile || !escrowFile || !existsSync(tokenDirectory) || !existsSync(pinFile)) {
+    throw new Error(`${directory} holds something else than a provisioned token.`)
+  }
+  if (!escrow) return { made: false, tokenDirectory, pinFile }
+  if (!existsSync(escrowFile) || JSON.parse(readFileSync(escrowFile, 'utf8')).recipient !== fingerprint(escrow)) {
+    throw new Error(`${directory} was provisioned without this escrow key, and a root never leaves its token again.`)
+  }
+  return { made: false, tokenDirectory, pinFile, escrowFile }
+}
+
+/**
+ * Provisions a token, once: where one stands it is left as it is. A process killed at any point leaves either nothing
+ * that counts or all of it, because the token is made aside and renamed into place.
+ *
+ * @throws Error when the directory holds something else, when it was provisioned without this escrow key, or when the
+ * process uses the module already
+ */
+export function provision(options: ProvisionOptions): Provisioned {
+  if (Buffer.byteLength(options.tokenLabel) > 32) throw new RangeError('A token label has at most 32 bytes.')
+  const directory = resolve(options.directory)
+  const escrow = options.escrow === undefined ? undefined : escrowKey(options.escrow)
+  const before = standing(directory, escrow)
+  if (before) return before
+
+  mkdirSync(dirname(directory), { recursive: true, mode: 0o700 })
+  const umask = process.umask(0o077)
+  const staging = newStaging(directory)
+  try {
+    makeToken(options.module, options.tokenLabel, staging, escrow)
+    flush(staging)
+    renameSync(staging, directory)
+    flush(dirname(directory), { deep: false })
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true })
+    // Another process was first.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')) {
+      return provision(options)
+    }
+    throw error
+  } finally {
+    process.umask(umask)
+  }
+  const made = standing(directory, escrow)
+  if (!made) throw new Error(`${directory} was removed while it was made.`)
+  return { ...made, made: true }
+}
+
+/** A directory beside the one to be made; those of processes that were killed are removed. */
+function newStaging(directory: string): string {
+  const prefix = `.${basename(directory)}.staging-`
+  for (const name of readdirSync(dirname(directory))) {
+    if (!name.startsWith(prefix)) continue
+    const pid = Number.parseInt(name.slice(prefix.length), 10)
+    if (pid === process.pid || !isAlive(pid)) rmSync(join(dirname(directory), name), { recursive: true, force: true })
+  }
+  const staging = join(dirname(directory), `${prefix}${process.pid}-${randomBytes(6).toString('hex')}`)
+  mkdirSync(join(staging, 'tokens'), { recursive: true, mode: 0o700 })
+  return staging
+}
+
+function flush(path: string, { deep } = { deep: true }): void {
+  const isDirectory = statSync(path).isDirectory()
+  if (deep && isDirectory) for (const name of readdirSync(path)) flush(join(path, name))
+  const file = openSync(path, 'r')
+  fsyncSync(file)
+  closeSync(file)
+}
+
+function makeToken(module: string, tokenLabel: string, staging: string, escrow: KeyObject | undefined): void {
+  const configuration = join(staging, 'softhsm2.conf')
+  writeFileSync(configuration, softHsmConfiguration(join(staging, 'tokens')))
+  const { SOFTHSM2_CONF: outside } = process.env
+  process.env.SOFTHSM2_CONF = configuration
+  try {
+    const pin = randomBytes(24).toString('base64url')
+    const escrowed = inModule(module, (token) => {
+      const session = openNewToken(token, tokenLabel, pin)
+      return settleKeys(token, session, escrow)
+    })
+    writeFileSync(join(staging, 'pin'), pin, { mode: 0o600 })
+    if (escrow) {
+      const transfer = {
+        version: 1,
+        tokenLabel,
+        recipient: fingerprint(escrow),
+        encryption: 'RSA-OAEP, SHA-1',
+        keys: escrowed,
+      }
+      writeFileSync(join(staging, 'escrow.json'), `${JSON.stringify(transfer, null, 2)}\n`, { mode: 0o600 })
+    }
+  } finally {
+    if (outside === undefined) delete process.env.SOFTHSM2_CONF
+    else process.env.SOFTHSM2_CONF = outside
+    rmSync(configuration, { force: true })
+  }
+}
+
+/** @returns by label, each key encrypted to the escrow key */
+function settleKeys(token: Token, session: number, escrow: KeyObject | undefined): Record<string, string> {
+  const transfer = token.generateKeyPair(session)
+  const escrowHandle = escrow && token.create(session, publicKeyTemplate(escrow))
+  const escrowed: Record<string, string> = {}
+  for (const { label, kind } of tokenKeys) {
+    const newborn = token.generate(session, births[kind].mechanism, births[kind].template)
+    if (escrowHandle !== undefined) escrowed[label] = hex(token.wrapTo(session, escrowHandle, newborn))
+    const sent = token.wrapTo(session, transfer.publicKey, newborn)
+    token.destroy(session, newborn)
+    token.unwrap(session, transfer.privateKey, sent, [
+      ...births[kind].settled,
+      bytes(attribute.label, Buffer.from(label)),
+      bytes(attribute.id, Buffer.from(label)),
+    ])
+  }
+  return escrowed
+}
+
+function openNewToken(token: Token, label: string, pin: string): number {
+  const slot = token.firstSlot()
+  const officerPin = randomBytes(24).toString('base64url')
+  token.initialize(slot, officerPin, label)
+  const session = token.open(slot)
+  token.login(session, userType.securityOfficer, officerPin)
+  token.setUserPin(session, pin)
+  token.logout(session)
+  token.login(session, userType.user, pin)
+  return session
+}
+
+/* PKCS #11 through koffi. */
+
+interface Attribute {
+  readonly type: number
+  readonly pValue: unknown
+  readonly ulValueLen: number
+}
+
+const ulong = (value: number): Buffer => {
+  const buffer = Buffer.alloc(8)
+  buffer.writeBigUInt64LE(BigInt(value))
+  return buffer
+}
+const bytes = (type: number, value: Buffer): Attribute => ({ type, pValue: value, ulValueLen: value.length })
+const flag = (type: number, value: boolean): Attribute => bytes(type, Buffer.of(value ? 1 : 0))
+const number = (type: number, value: number): Attribute => bytes(type, ulong(value))
+
+const CK_ATTRIBUTE = koffi.struct({ type: 'ulong', pValue: 'void *', ulValueLen: 'ulong' })
+const CK_MECHANISM = koffi.struct({ mechanism: 'ulong', pParameter: 'void *', ulParameterLen: 'ulong' })
+const CK_RSA_PKCS_OAEP_PARAMS = koffi.struct({
+  hashAlg: 'ulong',
+  mgf: 'ulong',
+  source: 'ulong',
+  pSourceData: 'void *',
+  ulSourceDataLen: 'ulong',
+})
+const CK_C_INITIALIZE_ARGS = koffi.struct({
+  CreateMutex: 'void *',
+  DestroyMutex: 'void *',
+  LockMutex: 'void *',
+  UnlockMutex: 'void *',
+  flags: 'ulong',
+  pReserved: 'void *',
+})
+
+/** An attribute whose value is itself a template. */
+function nested(type: number, inner: readonly Attribute[]): Attribute {
+  const size = koffi.sizeof(CK_ATTRIBUTE)
+  const memory: unknown = koffi.alloc(CK_ATTRIBUTE, inner.length)
+  for (const [at, one] of inner.entries()) koffi.encode(memory, at * size, CK_ATTRIBUTE, one)
+  return { type, pValue: memory, ulValueLen: inner.length * size }
+}
+
+const usage = (...allowed: readonly Use[]): readonly Attribute[] =>
+  Object.entries(uses(...allowed)).map(([use, value]) => flag(attribute[use as keyof typeof attribute], value))
+
+const sensitiveForEver = [flag(attribute.sensitive, true), flag(attribute.extractable, false)]
+const openedBelowRoot = [...sensitiveForEver, flag(attribute.token, false)]
+const newborn = [
+  flag(attribute.token, false),
+  flag(attribute.private, true),
+  flag(attribute.sensitive, true),
+  flag(attribute.extractable, true),
+  number(attribute.valueLength, keyBytes),
+]
+const settled = [
+  number(attribute.class, objectClass.secretKey),
+  flag(attribute.token, true),
+  flag(attribute.private, true),
+  ...sensitiveForEver,
+]
+
+const births = {
+  root: {
+    mechanism: mechanism.aesKeyGeneration,
+    template: newborn,
+    settled: [
+      ...settled,
+      number(attribute.keyType, keyType.aes),
+      ...usage('wrap', 'unwrap'),
+      bytes(attribute.allowedMechanisms, ulong(mechanism.aesKeyWrapPad)),
+      nested(attribute.unwrapTemplate, openedBelowRoot),
+    ],
+  },
+  binding: {
+    mechanism: mechanism.genericSecretKeyGeneration,
+    template: [...newborn, number(attribute.keyType, keyType.genericSecret)],
+    settled: [
+      ...settled,
+      number(attribute.keyType, keyType.genericSecret),
+      ...usage('sign'),
+      bytes(attribute.allowedMechanisms, ulong(mechanism.hmacSha256)),
+    ],
+  },
+} as const
+
+function publicKeyTemplate(key: KeyObject): readonly Attribute[] {
+  const { n = '', e = '' } = key.export({ format: 'jwk' })
+  return [
+    number(attribute.class, objectClass.publicKey),
+    number(attribute.keyType, keyType.rsa),
+    flag(attribute.token, false),
+    flag(attribute.wrap, true),
+    bytes(attribute.modulus, Buffer.from(n, 'base64url')),
+    bytes(attribute.publicExponent, Buffer.from(e, 'base64url')),
+  ]
+}
+
+function oaepSha1(): { mechanism: number; pParameter: unknown; ulParameterLen: number } {
+  const memory: unknown = koffi.alloc(CK_RSA_PKCS_OAEP_PARAMS, 1)
+  const parameters = {
+    hashAlg: mechanism.sha1,
+    mgf: mgf1Sha1,
+    source: oaepSourceData,
+    pSourceData: null,
+    ulSourceDataLen: 0,
+  }
+  koffi.encode(memory, CK_RSA_PKCS_OAEP_PARAMS, parameters)
+  return { mechanism: mechanism.rsaOaep, pParameter: memory, ulParameterLen: koffi.sizeof(CK_RSA_PKCS_OAEP_PARAMS) }
+}
+
+const plain = (number: number) => ({ mechanism: number, pParameter: null, ulParameterLen: 0 })
+
+type Token = ReturnType<typeof bind>
+type CType = string | ReturnType<typeof koffi.struct> | ReturnType<typeof koffi.out>
+
+/** Runs `work` between C_Initialize and C_Finalize: the process must not use the module otherwise. */
+function inModule<T>(path: string, work: (token: Token) => T): T {
+  const token = bind(path)
+  token.start()
+  try {
+    return work(token)
+  } finally {
+    token.stop()
+  }
+}
+
+function bind(path: string) {
+  const library = koffi.load(path)
+  const call = (name: string, types: readonly CType[]) => {
+    const run = library.func(name, 'ulong', [...types])
+    return (...values: readonly unknown[]): void => {
+      const code = Number(run(...values))
+      if (code === returnCode.alreadyInitialized) {
+        throw new Error('This process uses the PKCS #11 module already: provision in one of its own.')
+      }
+      if (code !== 0) throw new Error(`${name} answered 0x${code.toString(16)}`)
+    }
+  }
+  const handleOut = koffi.out(koffi.pointer('ulong'))
+  const handleInOut = koffi.inout(koffi.pointer('ulong'))
+  const template = [koffi.pointer(CK_ATTRIBUTE), 'ulong'] as const
+  const how = koffi.pointer(CK_MECHANISM)
+
+  const C_Initialize = call('C_Initialize', [koffi.pointer(CK_C_INITIALIZE_ARGS)])
+  const C_Finalize = call('C_Finalize', ['void *'])
+  const C_GetSlotList = call('C_GetSlotList', ['uint8_t', 'void *', handleInOut])
+  const C_InitToken = call('C_InitToken', ['ulong', 'void *', 'ulong', 'void *'])
+  const C_OpenSession = call('C_OpenSession', ['ulong', 'ulong', 'void *', 'void *', handleOut])
+  const C_Login = call('C_Login', ['ulong', 'ulong', 'void *', 'ulong'])
+  const C_Logout = call('C_Logout', ['ulong'])
+  const C_InitPIN = call('C_InitPIN', ['ulong', 'void *', 'ulong'])
+  const C_GenerateKey = call('C_GenerateKey', ['ulong', how, ...template, handleOut])
+  const C_GenerateKeyPair = call('C_GenerateKeyPair', ['ulong', how, ...template, ...template, handleOut, handleOut])
+  const C_CreateObject = call('C_CreateObject', ['ulong', ...template, handleOut])
+  const C_DestroyObject = call('C_DestroyObject', ['ulong', 'ulong'])
+  const C_WrapKey = call('C_WrapKey', ['ulong', how, 'ulong', 'ulong', 'void *', handleInOut])
+  const C_UnwrapKey = call('C_UnwrapKey', ['ulong', how, 'ulong', 'void *', 'ulong', ...template, handleOut])
+
+  const made = (make: (out: [number]) => void): number => {
+    const out: [number] = [0]
+    make(out)
+    return Number(out[0])
+  }
+
+  return {
+    start: () =>
+      C_Initialize({
+        CreateMutex: null,
+        DestroyMutex: null,
+        LockMutex: null,
+        UnlockMutex: null,
+        flags: osLockingOk,
+        pReserved: null,
+      }),
+    stop: () => C_Finalize(null),
+    firstSlot(): number {
+      const slots = Buffer.alloc(8 * 16)
+      C_GetSlotList(0, slots, [16])
+      return Number(slots.readBigUInt64LE())
+    },
+    initialize: (slot: number, officerPin: string, label: string) =>
+      C_InitToken(
+        slot,
+        Buffer.from(officerPin),
+        officerPin.length,
+        Buffer.alloc(32, ' ').fill(label, 0, Buffer.byteLength(label)),
+      ),
+    open: (slot: number) =>
+      made((out) => C_OpenSession(slot, sessionFlag.serial | sessionFlag.readWrite, null, null, out)),
+    login: (session: number, user: number, pin: string) => C_Login(session, user, Buffer.from(pin), pin.length),
+    logout: (session: number) => C_Logout(session),
+    setUserPin: (session: number, pin: string) => C_InitPIN(session, Buffer.from(pin), pin.length),
+    generate: (session: number, number: number, attributes: readonly Attribute[]) =>
+      made((out) => C_GenerateKey(session, plain(number), attributes, attributes.length, out)),
+    generateKeyPair(session: number): { publicKey: number; privateKey: number } {
+      const forPublic = [
+        flag(attribute.token, false),
+        flag(attribute.wrap, true),
+        number(attribute.modulusBits, transferKeyBits),
+        bytes(attribute.publicExponent, Buffer.of(1, 0, 1)),
+      ]
+      const forPrivate = [
+        flag(attribute.token, false),
+        flag(attribute.private, true),
+        ...sensitiveForEver,
+        flag(attribute.unwrap, true),
+      ]
+      let privateKey = 0
+      const publicKey = made((first) => {
+        privateKey = made((second) =>
+          C_GenerateKeyPair(
+            session,
+            plain(mechanism.rsaKeyPairGeneration),
+            forPublic,
+            forPublic.length,
+            forPrivate,
+            forPrivate.length,
+            first,
+            second,
+          ),
+        )
+      })
+      return { publicKey, privateKey }
+    },
+    create: (session: number, attributes: readonly Attribute[]) =>
+      made((out) => C_CreateObject(session, attributes, attributes.length, out)),
+    destroy: (session: number, object: number) => C_DestroyObject(session, object),
+    wrapTo(session: number, publicKey: number, key: number): Uint8Array {
+      const room = Buffer.alloc(1024)
+      const length = [room.length]
+      C_WrapKey(session, oaepSha1(), publicKey, key, room, length)
+      return new Uint8Array(room.subarray(0, Number(length[0])))
+    },
+    unwrap: (session: number, privateKey: number, wrapped: Uint8Array, attributes: readonly Attribute[]) =>
+      made((out) =>
+        C_UnwrapKey(
+          session,
+          oaepSha1(),
+          privateKey,
+          Buffer.from(wrapped),
+          wrapped.length,
+          attributes,
+          attributes.length,
+          out,
+        ),
+      ),
+  }
+}
+
+function main(): void {
+  const { values } = parseArgs({
+    options: { module: { type: 'string' }, directory: { type: 'string' }, label: { type: 'string' }, escrow: { type: 'string' } },
+  })
+  const config = readConfig(process.env)
+  const module = values.module ?? hsmModuleOf(config)
+  if (module === undefined) throw new Error('There is no PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
+  if (!existsSync(module)) throw new Error(`There is no PKCS#11 module ${module}.`)
+  const { made, tokenDirectory, pinFile, escrowFile } = provision({
+    module,
+    directory: values.directory ?? dirname(config.KEYSTEAD_HSM_TOKEN_DIRECTORY),
+    tokenLabel: values.label ?? config.KEYSTEAD_HSM_TOKEN_LABEL,
+    ...(values.escrow !== undefined && { escrow: readFileSync(values.escrow, 'utf8') }),
+  })
+  console.log(`${made ? 'Provisioned' : 'Already provisioned'}: ${tokenDirectory}, PIN in ${pinFile}`)
+  if (escrowFile) console.log(`Escrow: ${escrowFile}. Keep it and a copy of the PIN elsewhere.`)
+}
+
+if (import.meta.main) {
+  try {
+    main()
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,11 @@
+/** A program for tests: opens the HSM with the options given as JSON, uses it, and says so. */
+import { type HsmOptions, openHsm } from '../../../lib/hsm/hsm.ts'
+import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
+import { materialOf, materialOwner } from '../../harness/token.ts'
+
+const options: Omit<HsmOptions, 'now'> = JSON.parse(process.env.TEST_HSM_OPTIONS ?? '')
+const hsm = await openHsm({ ...options, now: Date.now })
+const owner = materialOwner()
+const material = materialOf(owner, await hsm.generate(owner))
+const blob = await hsm.encrypt(material, Buffer.from('started'), {})
+console.log(Buffer.from(await hsm.decrypt(material, parseCiphertext(blob), {})).toString())
