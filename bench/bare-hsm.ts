@@ -1,11 +1,11 @@
 /** The HSM alone, through the same edge: microseconds for one warm call, printed as JSON. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readConfig } from '../lib/config.ts'
 import { parseCiphertext } from '../lib/crypto/ciphertext.ts'
 import { openHsm } from '../lib/hsm/hsm.ts'
 import { ownerOf } from '../lib/keys/materials.ts'
 import { hsmModuleOf } from '../lib/runtime.ts'
-import { readConfig } from '../lib/config.ts'
 
 const config = readConfig(process.env)
 const hsm = await openHsm({
@@ -16,7 +16,12 @@ const hsm = await openHsm({
   runDirectory: config.KEYSTEAD_RUN_DIRECTORY,
   now: Date.now,
 })
-const named = { keyId: '11111111-1111-4111-8111-111111111111', account: '000000000000', id: '1'.repeat(64), spec: 'SYMMETRIC_DEFAULT' } as const
+const named = {
+  keyId: '11111111-1111-4111-8111-111111111111',
+  account: '000000000000',
+  id: '1'.repeat(64),
+  spec: 'SYMMETRIC_DEFAULT',
+} as const
 const material = { ...named, number: 1, createdAt: 0, wrapped: await hsm.generate(ownerOf(named)) }
 const plaintext = new Uint8Array(32)
 const ciphertext = parseCiphertext(await hsm.encrypt(material, plaintext, {}))

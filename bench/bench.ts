@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { cleanEnv, newHome, removeHome, startServer } from '../test/harness/server.ts'
 import { coldStart } from './cold-start.ts'
 import type { Job, Measured } from './drive.ts'
@@ -11,7 +12,7 @@ import { call, signedRequest, type Target } from './requests.ts'
 
 const seconds = Number(process.env.KEYSTEAD_TEST_BENCH_SECONDS ?? 4)
 const connections = [1, 8, 32]
-const root = new URL('..', import.meta.url).pathname
+const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs a script under this Node and answers what it printed. */
 function run(script: string, input = '', env = cleanEnv()): Promise<string> {
@@ -39,7 +40,11 @@ interface Row extends Measured {
 async function measure(target: Target, pid: number, count: number, requests: readonly Buffer[]): Promise<Row> {
   const { hostname, port } = new URL(target.url)
   const job: Job = {
-    host: hostname, port: Number(port), connections: count, warmMs: 1000, runMs: seconds * 1000,
+    host: hostname,
+    port: Number(port),
+    connections: count,
+    warmMs: 1000,
+    runMs: seconds * 1000,
     requests: requests.map((request) => request.toString('base64')),
   }
   const before = cpuMicroseconds(pid)
@@ -74,11 +79,20 @@ async function scenes(target: Target): Promise<Record<string, Buffer[]>> {
 }
 
 async function bareHost(): Promise<Map<number, Row>> {
-  const child = spawn(process.execPath, ['bench/bare-host.ts'], { cwd: root, env: cleanEnv(), stdio: ['ignore', 'pipe', 'inherit'] })
-  const printed = await new Promise<string>((resolve) => child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())))
+  const child = spawn(process.execPath, ['bench/bare-host.ts'], {
+    cwd: root,
+    env: cleanEnv(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const printed = await new Promise<string>((resolve) =>
+    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString())),
+  )
   const url = /http:\S+/.exec(printed)?.[0] ?? ''
   const target = { url, credentials: { accessKeyId: 'AKIABENCHBENCHBENCHB', secretAccessKey: 'x' } }
-  const request = await signedRequest(target, 'Encrypt', { KeyId: 'x'.repeat(36), Plaintext: Buffer.alloc(32).toString('base64') })
+  const request = await signedRequest(target, 'Encrypt', {
+    KeyId: 'x'.repeat(36),
+    Plaintext: Buffer.alloc(32).toString('base64'),
+  })
   const rows = new Map<number, Row>()
   for (const count of connections) rows.set(count, await measure(target, child.pid ?? 0, count, [request]))
   child.kill('SIGTERM')
@@ -92,13 +106,35 @@ async function main(): Promise<void> {
     const target = { url: server.url, credentials: server.credentials }
     const requests = await scenes(target)
     const host = await bareHost()
-    console.log(line(['action', 'connections', 'requests/s', 'p50 ms', 'p99 ms', 'CPU us/request', 'of bare host rps', 'failures']))
+    console.log(
+      line([
+        'action',
+        'connections',
+        'requests/s',
+        'p50 ms',
+        'p99 ms',
+        'CPU us/request',
+        'of bare host rps',
+        'failures',
+      ]),
+    )
     console.log(line(Array.from({ length: 8 }, () => '---')))
     const print = (action: string, count: number, row: Row): void => {
       const rps = row.requests / row.seconds
       const bare = host.get(count)
       const ratio = bare ? `${number((100 * rps) / (bare.requests / bare.seconds))} %` : ''
-      console.log(line([action, count, number(rps), number(row.p50Ms, 2), number(row.p99Ms, 2), number(row.cpuUs), ratio, row.failures]))
+      console.log(
+        line([
+          action,
+          count,
+          number(rps),
+          number(row.p50Ms, 2),
+          number(row.p99Ms, 2),
+          number(row.cpuUs),
+          ratio,
+          row.failures,
+        ]),
+      )
     }
     const cpu = new Map<string, number>()
     for (const [count, row] of host) print('(bare host)', count, row)
@@ -111,13 +147,25 @@ async function main(): Promise<void> {
     }
     await server.stop()
 
-    const hsm = JSON.parse(await run('bench/bare-hsm.ts', '', cleanEnv({ KEYSTEAD_HOME: home }))) as Record<string, number>
+    const hsm = JSON.parse(await run('bench/bare-hsm.ts', '', cleanEnv({ KEYSTEAD_HOME: home }))) as Record<
+      string,
+      number
+    >
     const bareCpu = host.get(32)?.cpuUs ?? Number.NaN
     console.log(`\n${line(['action', 'CPU us/request at 32', 'HSM us', 'HTTP us', 'the rest us', 'whole / HSM'])}`)
     console.log(line(Array.from({ length: 6 }, () => '---')))
     for (const [action, us] of Object.entries(hsm)) {
       const whole = cpu.get(action) ?? Number.NaN
-      console.log(line([action, number(whole), number(us, 1), number(bareCpu), number(whole - us - bareCpu), number(whole / us, 1)]))
+      console.log(
+        line([
+          action,
+          number(whole),
+          number(us, 1),
+          number(bareCpu),
+          number(whole - us - bareCpu),
+          number(whole / us, 1),
+        ]),
+      )
     }
     console.log(`\n${await coldStart(home)}`)
   } finally {

@@ -52,7 +52,10 @@ async function drive(job: Job): Promise<Measured> {
         sentAt = performance.now()
         socket.write(requests[next++ % requests.length] as Buffer)
       }
-      socket.on('connect', send).on('error', reject).on('close', () => resolve())
+      socket
+        .on('connect', send)
+        .on('error', reject)
+        .on('close', () => resolve())
       socket.on('data', (chunk) => {
         pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
         const end = endOfReply(pending)
@@ -70,7 +73,8 @@ async function drive(job: Job): Promise<Measured> {
 
   await Promise.all(Array.from({ length: job.connections }, one))
   latencies.sort((a, b) => a - b)
-  const at = (share: number): number => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN
+  const at = (share: number): number =>
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? Number.NaN
   return { requests: latencies.length, failures, seconds: job.runMs / 1000, p50Ms: at(0.5), p99Ms: at(0.99) }
 }
 

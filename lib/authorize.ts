@@ -3,7 +3,7 @@ import { AccessDeniedException } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import { type ContextValue, decide, type RequestContext } from './policy/decide.ts'
-import { parseStoredPolicy, type PolicyDocument } from './policy/document.ts'
+import { type PolicyDocument, parseStoredPolicy } from './policy/document.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -35,9 +35,13 @@ export function fromMembers(operation: AnyOperation, input: Input): Entries {
 
 export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
   const entries: Entries = [
-    ['kms:KeySpec', key.spec], ['kms:CustomerMasterKeySpec', key.spec],
-    ['kms:KeyUsage', key.usage], ['kms:CustomerMasterKeyUsage', key.usage],
-    ['kms:KeyOrigin', key.origin], ['kms:MultiRegion', 'false'], ['kms:RequestAlias', alias],
+    ['kms:KeySpec', key.spec],
+    ['kms:CustomerMasterKeySpec', key.spec],
+    ['kms:KeyUsage', key.usage],
+    ['kms:CustomerMasterKeyUsage', key.usage],
+    ['kms:KeyOrigin', key.origin],
+    ['kms:MultiRegion', 'false'],
+    ['kms:RequestAlias', alias],
     ['aws:ResourceAccount', key.account],
   ]
   for (const [name, value] of Object.entries(key.tags)) entries.push([`aws:ResourceTag/${name}`, value])
@@ -53,12 +57,20 @@ export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
 
 export function fromRequest(request: Request, caller: Caller, place: Place, now: number): Entries {
   return [
-    ['aws:PrincipalArn', caller.arn], ['aws:PrincipalAccount', caller.account], ['aws:PrincipalType', 'Account'],
-    ['aws:userid', caller.principalId], ['aws:PrincipalIsAWSService', 'false'], ['aws:ViaAWSService', 'false'],
-    ['aws:CurrentTime', new Date(now).toISOString()], ['aws:EpochTime', String(Math.floor(now / 1000))],
-    ['aws:SecureTransport', String(request.secure)], ['aws:SourceIp', request.sourceIp],
-    ['aws:UserAgent', request.headers['user-agent']], ['aws:Referer', request.headers.referer],
-    ['aws:RequestedRegion', place.region], ['kms:CallerAccount', caller.account],
+    ['aws:PrincipalArn', caller.arn],
+    ['aws:PrincipalAccount', caller.account],
+    ['aws:PrincipalType', 'Account'],
+    ['aws:userid', caller.principalId],
+    ['aws:PrincipalIsAWSService', 'false'],
+    ['aws:ViaAWSService', 'false'],
+    ['aws:CurrentTime', new Date(now).toISOString()],
+    ['aws:EpochTime', String(Math.floor(now / 1000))],
+    ['aws:SecureTransport', String(request.secure)],
+    ['aws:SourceIp', request.sourceIp],
+    ['aws:UserAgent', request.headers['user-agent']],
+    ['aws:Referer', request.headers.referer],
+    ['aws:RequestedRegion', place.region],
+    ['kms:CallerAccount', caller.account],
   ]
 }
 
@@ -90,10 +102,11 @@ export interface Asked {
 }
 
 /** The IAM actions of one rule, or of an operation that is on no key. */
-export const actionsOf = (operation: AnyOperation, input: Input, action = `kms:${operation.name}`): readonly string[] => [
-  action,
-  ...(operation.also?.(input) ?? []),
-]
+export const actionsOf = (
+  operation: AnyOperation,
+  input: Input,
+  action = `kms:${operation.name}`,
+): readonly string[] => [action, ...(operation.also?.(input) ?? [])]
 
 /**
  * Every (action, resource) pair of a request is decided by itself, and all must be allowed: each key by its own key
@@ -106,7 +119,13 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
   const arns = new Set(onKeys.map(({ key }) => key.arn))
 
-  const demand = (action: string, resource: Parameters<typeof decide>[0]['resource'], crossAccount: boolean, context: RequestContext, text?: string) => {
+  const demand = (
+    action: string,
+    resource: Parameters<typeof decide>[0]['resource'],
+    crossAccount: boolean,
+    context: RequestContext,
+    text?: string,
+  ) => {
     const decision = decide({ caller, action, resource, crossAccount, context })
     if (!decision.allowed) throw new AccessDeniedException(text ?? decision.message)
   }
@@ -116,7 +135,8 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
     demand(`kms:${operation.name}`, { arn, account: place.account }, false, contextOf(general))
   }
   if (onKeys.length === 0 && operation.alias === undefined) {
-    for (const action of actionsOf(operation, input)) demand(action, { arn: '*', account: caller.account }, false, contextOf(general))
+    for (const action of actionsOf(operation, input))
+      demand(action, { arn: '*', account: caller.account }, false, contextOf(general))
   }
   for (const each of onKeys) {
     const { key, rule } = each
@@ -140,7 +160,13 @@ export function permitsUnder({ operation, input, request, caller, place, now }: 
     const arn = existing?.key.arn ?? keyArn(place, '00000000-0000-0000-0000-000000000000')
     const groups = [fromRequest(request, caller, place, now), fromMembers(operation, input)]
     const context = contextOf(...groups, existing ? fromKey(existing, input) : [])
-    return decide({ caller, action, resource: { arn, account: place.account, keyPolicy }, crossAccount: false, context }).allowed
+    return decide({
+      caller,
+      action,
+      resource: { arn, account: place.account, keyPolicy },
+      crossAccount: false,
+      context,
+    }).allowed
   }
 }
 

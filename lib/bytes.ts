@@ -36,3 +36,12 @@ export function lengthPrefixed(bytes: Uint8Array): Uint8Array {
 
 /** Equality in time that depends on the lengths alone. */
 export const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && timingSafeEqual(a, b)
+
+/** Uses secret bytes that nobody gets, and wipes them whatever happens. */
+export async function wipedAfter<T>(secret: Uint8Array, use: (secret: Uint8Array) => Promise<T>): Promise<T> {
+  try {
+    return await use(secret)
+  } finally {
+    secret.fill(0)
+  }
+}

@@ -13,13 +13,17 @@ import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
 import { authorize, permitsUnder } from './authorize.ts'
 import {
-  DependencyTimeoutException, DryRunOperationException, InvalidKeyUsageException, KmsError, KMSInternalException,
+  DependencyTimeoutException,
+  DryRunOperationException,
+  InvalidKeyUsageException,
+  KMSInternalException,
+  KmsError,
   RequestEntityTooLargeException,
 } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
-import type { Key } from './keys/key.ts'
 import { demandAlgorithm } from './keys/algorithms.ts'
 import { demandAliasName } from './keys/identifiers.ts'
+import type { Key } from './keys/key.ts'
 import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
@@ -81,7 +85,8 @@ export async function perform(operation: AnyOperation, request: Request, world: 
 }
 
 async function attempt(operation: AnyOperation, request: Request, world: World, entry: AuditEntry) {
-  if (request.body.length > maxBodyBytes) throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
+  if (request.body.length > maxBodyBytes)
+    throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
   const body = parseBody(request.body)
   const caller = await authenticate(request, world, world.now())
   entry.by(caller)
@@ -92,14 +97,20 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
       return await onKeys(operation, request, world, entry, caller, input)
     } catch (thrown) {
       if (!(thrown instanceof Conflict)) throw thrown
-      if (tries === maxTries) throw new DependencyTimeoutException('The key is being changed by others. Try again.', { cause: thrown })
+      if (tries === maxTries)
+        throw new DependencyTimeoutException('The key is being changed by others. Try again.', { cause: thrown })
       entry.retried()
     }
   }
 }
 
 async function onKeys(
-  operation: AnyOperation, request: Request, world: World, entry: AuditEntry, caller: Caller, input: Input,
+  operation: AnyOperation,
+  request: Request,
+  world: World,
+  entry: AuditEntry,
+  caller: Caller,
+  input: Input,
 ) {
   const now = world.now()
   const place: Place = { partition: world.partition, region: world.region, account: caller.account }
@@ -135,7 +146,8 @@ async function onKeys(
     const permits = permitsUnder(asked, resolved)
     output = await operation.run({ input, caller, keys, place, now, uuid: world.uuid, permits, note, ...granted })
   }
-  if (input.DryRun) throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
+  if (input.DryRun)
+    throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
   return { output, firstKey: resolved[0]?.key.arn }
 }
 
@@ -168,11 +180,14 @@ export function asKmsError(thrown: unknown, request: Pick<Request, 'id'>, world:
   const error = thrown instanceof KmsError ? thrown : new KMSInternalException(undefined, { cause: thrown })
   if (error.fault === 'client') return error
   world.log({ level: 'error', requestId: request.id, error: error.name, message: error.message, cause: causeOf(error) })
-  return error.message ? error : new (error.constructor as typeof KMSInternalException)(`Internal failure. Request id: ${request.id}`)
+  return error.message
+    ? error
+    : new (error.constructor as typeof KMSInternalException)(`Internal failure. Request id: ${request.id}`)
 }
 
 const causeOf = (error: Error): string | undefined => {
   const texts: string[] = []
-  for (let at: unknown = error.cause; at instanceof Error && texts.length < 5; at = at.cause) texts.push(at.stack ?? at.message)
+  for (let at: unknown = error.cause; at instanceof Error && texts.length < 5; at = at.cause)
+    texts.push(at.stack ?? at.message)
   return texts.length > 0 ? texts.join('\ncaused by ') : error.stack
 }

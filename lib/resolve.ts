@@ -1,6 +1,12 @@
 import { keyArn, type Place } from './arn.ts'
 import { type Ciphertext, parseCiphertext } from './crypto/ciphertext.ts'
-import { AccessDeniedException, IncorrectKeyException, KMSInternalException, NotFoundException, ValidationException } from './errors.ts'
+import {
+  AccessDeniedException,
+  IncorrectKeyException,
+  KMSInternalException,
+  NotFoundException,
+  ValidationException,
+} from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import { parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/identifiers.ts'
 import type { Key } from './keys/key.ts'
@@ -42,7 +48,14 @@ const namesItsKey = (rule: KeyRule, input: Input): boolean =>
  * @throws NotFoundException, InvalidArnException, InvalidCiphertextException, AccessDeniedException as kms-api.md §2.3
  */
 export async function resolve(
-  member: string, rule: KeyRule, input: Input, caller: Caller, action: string, at: Place, lookup: KeyLookup, read: Read,
+  member: string,
+  rule: KeyRule,
+  input: Input,
+  caller: Caller,
+  action: string,
+  at: Place,
+  lookup: KeyLookup,
+  read: Read,
 ): Promise<Resolved | undefined> {
   const named = input[member] as string | undefined
   if (named === undefined) return rule.optional ? undefined : fromCiphertext(member, rule, input, caller, lookup, read)
@@ -70,7 +83,12 @@ export async function resolve(
 }
 
 async function fromCiphertext(
-  member: string, rule: KeyRule, input: Input, caller: Caller, lookup: KeyLookup, read: Read,
+  member: string,
+  rule: KeyRule,
+  input: Input,
+  caller: Caller,
+  lookup: KeyLookup,
+  read: Read,
 ): Promise<Resolved> {
   const blobMember = rule.encryption?.ciphertext
   // INVARIANT: a member that names a key is required, optional, or has a ciphertext beside it.
@@ -91,6 +109,8 @@ export function demandOwnCiphertext({ rule, key, ciphertext }: Resolved, input: 
   if (ciphertext || !namesItsKey(rule, input)) return
   const blob = input[rule.encryption?.ciphertext ?? ''] as Uint8Array | undefined
   if (blob !== undefined && parseCiphertext(blob).keyId !== key.id) {
-    throw new IncorrectKeyException('The key ID in the request does not identify a CMK that can perform this operation.')
+    throw new IncorrectKeyException(
+      'The key ID in the request does not identify a CMK that can perform this operation.',
+    )
   }
 }

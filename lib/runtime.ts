@@ -57,7 +57,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     aliases,
     accessKeys,
     hsm,
-    signingKeys: new SigningKeys(hsm),
+    signingKeys: new SigningKeys(hsm, await hsm.random(32)),
     audit: sink,
     partition: config.KEYSTEAD_PARTITION,
     region: config.KEYSTEAD_REGION,
@@ -124,5 +124,9 @@ async function configuredSink(config: Config): Promise<OpenSink> {
   }
   const { openDynamoSink } = await import('./sinks/dynamodb.ts')
   const endpoint = config.KEYSTEAD_DYNAMODB_ENDPOINT
-  return openDynamoSink({ region: config.KEYSTEAD_REGION, table: config.KEYSTEAD_AUDIT_TABLE, ...(endpoint !== undefined && { endpoint }) })
+  return openDynamoSink({
+    region: config.KEYSTEAD_REGION,
+    table: config.KEYSTEAD_AUDIT_TABLE,
+    ...(endpoint !== undefined && { endpoint }),
+  })
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Config } from '../lib/config.ts'
 import { hsmModuleOf, openWorld } from '../lib/runtime.ts'
 import { ensureRootUser } from './root-user.ts'
@@ -31,22 +32,29 @@ function provisionToken(config: Config): void {
   const directory = dirname(config.KEYSTEAD_HSM_TOKEN_DIRECTORY)
   if (existsSync(config.KEYSTEAD_HSM_TOKEN_DIRECTORY)) return
   if (directory !== join(config.KEYSTEAD_HOME, 'hsm')) {
-    throw new PreparationError(`there is no token in ${config.KEYSTEAD_HSM_TOKEN_DIRECTORY}. Make one: npm run provision -- --directory '${directory}'`)
+    throw new PreparationError(
+      `there is no token in ${config.KEYSTEAD_HSM_TOKEN_DIRECTORY}. Make one: npm run provision -- --directory '${directory}'`,
+    )
   }
   const module = hsmModuleOf(config)
   if (module === undefined) {
-    throw new PreparationError('SoftHSM is not installed. Install it: sudo apt-get install softhsm2, or name a module: KEYSTEAD_HSM_MODULE=/path/to/module.so')
+    throw new PreparationError(
+      'SoftHSM is not installed. Install it: sudo apt-get install softhsm2, or name a module: KEYSTEAD_HSM_MODULE=/path/to/module.so',
+    )
   }
-  const script = new URL('provision.ts', import.meta.url).pathname
+  const script = fileURLToPath(new URL('provision.ts', import.meta.url))
   const label = config.KEYSTEAD_HSM_TOKEN_LABEL
   const { status, stderr } = spawnSync(
-    process.execPath, [script, '--module', module, '--directory', directory, '--label', label], { encoding: 'utf8' },
+    process.execPath,
+    [script, '--module', module, '--directory', directory, '--label', label],
+    { encoding: 'utf8' },
   )
   if (status !== 0) throw new PreparationError(`the token could not be made: ${stderr.trim().split('\n').at(-1)}`)
 }
 
 function reasonOf(error: unknown): string {
   const texts: string[] = []
-  for (let at: unknown = error; at instanceof Error && texts.length < 5; at = at.cause) if (at.message) texts.push(at.message)
+  for (let at: unknown = error; at instanceof Error && texts.length < 5; at = at.cause)
+    if (at.message) texts.push(at.message)
   return texts.join(': ') || 'could not start'
 }

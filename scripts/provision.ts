@@ -28,8 +28,8 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import koffi from 'koffi'
-import { readConfig } from '../lib/config.ts'
 import { hex } from '../lib/bytes.ts'
+import { readConfig } from '../lib/config.ts'
 import {
   attribute,
   keyType,
@@ -472,7 +472,12 @@ function bind(path: string) {
 
 function main(): void {
   const { values } = parseArgs({
-    options: { module: { type: 'string' }, directory: { type: 'string' }, label: { type: 'string' }, escrow: { type: 'string' } },
+    options: {
+      module: { type: 'string' },
+      directory: { type: 'string' },
+      label: { type: 'string' },
+      escrow: { type: 'string' },
+    },
   })
   const config = readConfig(process.env)
   const module = values.module ?? hsmModuleOf(config)

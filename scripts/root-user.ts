@@ -4,8 +4,8 @@ import { rootArn } from '../lib/arn.ts'
 import { utf8 } from '../lib/bytes.ts'
 import type { Config } from '../lib/config.ts'
 import { ownerOfSecret } from '../lib/identity/signing-keys.ts'
-import { Conflict, type Hsm } from '../lib/ports.ts'
 import type { World } from '../lib/perform.ts'
+import { Conflict, type Hsm } from '../lib/ports.ts'
 
 interface Credentials {
   readonly id: string

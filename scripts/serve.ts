@@ -18,7 +18,9 @@ const fail = (message: string): never => {
 
 /** Handlers are loaded with their first request: most processes serve a few operations. */
 function routes(): readonly Route[] {
-  const derived = JSON.parse(readFileSync(new URL('../infra/derived/routes.json', import.meta.url), 'utf8')) as DerivedRoute[]
+  const derived = JSON.parse(
+    readFileSync(new URL('../infra/derived/routes.json', import.meta.url), 'utf8'),
+  ) as DerivedRoute[]
   return derived.map(({ route, file }) => ({
     route,
     handler: async () => (await import(new URL(`../${file}`, import.meta.url).href)).handler,
@@ -31,9 +33,13 @@ async function listen(config: Config, options: HostOptions): Promise<Host> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') {
-      return fail(`port ${config.KEYSTEAD_PORT} is taken. Choose another: KEYSTEAD_PORT=${config.KEYSTEAD_PORT + 1} npm start`)
+      return fail(
+        `port ${config.KEYSTEAD_PORT} is taken. Choose another: KEYSTEAD_PORT=${config.KEYSTEAD_PORT + 1} npm start`,
+      )
     }
-    return fail(`cannot listen on ${config.KEYSTEAD_HOST}:${config.KEYSTEAD_PORT} (${code}). Choose another: KEYSTEAD_HOST=127.0.0.1 npm start`)
+    return fail(
+      `cannot listen on ${config.KEYSTEAD_HOST}:${config.KEYSTEAD_PORT} (${code}). Choose another: KEYSTEAD_HOST=127.0.0.1 npm start`,
+    )
   }
 }
 

@@ -22,11 +22,16 @@ const inputOf = (operation: AnyOperation) => validInputs[operation.name]?.(at) ?
 async function put(state: (typeof keyStates)[number]): Promise<void> {
   const key = await world.store.keys.find(at.keyId)
   if (!key) throw new Error('the stage has no key')
-  await world.store.keys.replace({ ...key, state, ...(state === 'PendingDeletion' && { deletion: { at: world.nowMs } }) })
+  await world.store.keys.replace({
+    ...key,
+    state,
+    ...(state === 'PendingDeletion' && { deletion: { at: world.nowMs } }),
+  })
 }
 
 /** CancelKeyDeletion wants a key whose deletion is scheduled; every other operation, one that is not. */
-const prepare = async (operation: AnyOperation) => operation.name === 'CancelKeyDeletion' && (await put('PendingDeletion'))
+const prepare = async (operation: AnyOperation) =>
+  operation.name === 'CancelKeyDeletion' && (await put('PendingDeletion'))
 
 test('every operation has a valid input to test with, and no other has', () => {
   expect(Object.keys(validInputs)).toEqual(all.map((operation) => operation.name))
@@ -75,7 +80,12 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
   test('ignores members that it does not know, and null for those that it does', async () => {
     await prepare(operation)
     const nulls = Object.fromEntries(Object.keys(operation.input.members).map((member) => [member, null]))
-    const { status } = await world.call(name, { ...nulls, ...inputOf(operation), Unknown: { deep: [1] }, constructor: 1 })
+    const { status } = await world.call(name, {
+      ...nulls,
+      ...inputOf(operation),
+      Unknown: { deep: [1] },
+      constructor: 1,
+    })
     expect(status).toBe(200)
   })
 
@@ -104,17 +114,24 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
         const { minLength, maxLength, minimum, maximum } = shape.json as Record<string, number>
         const path = member.charAt(0).toLowerCase() + member.slice(1)
         const cases: [unknown, string][] = []
-        if (minimum !== undefined) cases.push([minimum - 1, `Member must have value greater than or equal to ${minimum}`])
+        if (minimum !== undefined)
+          cases.push([minimum - 1, `Member must have value greater than or equal to ${minimum}`])
         if (maximum !== undefined) cases.push([maximum + 1, `Member must have value less than or equal to ${maximum}`])
         if (minLength) cases.push(['', `Member must have length greater than or equal to ${minLength}`])
-        if (maxLength) cases.push(['x'.repeat(maxLength + 1), `Member must have length less than or equal to ${maxLength}`])
+        if (maxLength)
+          cases.push(['x'.repeat(maxLength + 1), `Member must have length less than or equal to ${maxLength}`])
         for (const [value, rule] of cases) {
           const { status, json } = await world.call(name, { ...inputOf(operation), [member]: value })
           expect([status, json.__type]).toEqual([400, 'ValidationException'])
           expect(json.message).toContain(`Value '${value}' at '${path}' failed to satisfy constraint: ${rule}`)
           expect(json.message).toMatch(/^\d+ validation errors? detected: /)
         }
-        for (const value of [minLength && 'x'.repeat(minLength), maxLength && 'x'.repeat(maxLength), minimum, maximum]) {
+        for (const value of [
+          minLength && 'x'.repeat(minLength),
+          maxLength && 'x'.repeat(maxLength),
+          minimum,
+          maximum,
+        ]) {
           if (value === undefined || value === 0) continue
           const { json } = await world.call(name, { ...inputOf(operation), [member]: value })
           expect(String(json.message)).not.toContain(`at '${path}' failed to satisfy constraint: Member must have`)
@@ -129,7 +146,9 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
       expect([status, json.__type]).toEqual([400, 'ValidationException'])
       for (const [member, shape] of missing) {
         const path = member.charAt(0).toLowerCase() + member.slice(1)
-        expect(json.message).toContain(`Value ${shape.sensitive ? '' : 'null '}at '${path}' failed to satisfy constraint: Member must not be null`)
+        expect(json.message).toContain(
+          `Value ${shape.sensitive ? '' : 'null '}at '${path}' failed to satisfy constraint: Member must not be null`,
+        )
       }
     })
   }
@@ -158,16 +177,20 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
     })
 
     // With two keys to name, the other one would be refused first.
-    if (rulesOf(operation).length === 1) test(`hides whether a foreign ${member} exists`, async () => {
-      const stranger = { accessKeyId: 'AKIASTRANGERSTRANGER', secretAccessKey: 'another-secret-for-tests-guarding-nothin' }
-      await world.addRoot('999999999999', stranger)
-      const known = await world.call(name, naming(arn(at.keyId)), stranger)
-      const none = await world.call(name, naming(arn(unknown)), stranger)
-      expect([known.status, known.json.__type]).toEqual([400, 'AccessDeniedException'])
-      expect(none.json).toEqual(known.json)
-      const bare = await world.call(name, naming(at.keyId), stranger)
-      expect(bare.json.__type).toBe('NotFoundException')
-    })
+    if (rulesOf(operation).length === 1)
+      test(`hides whether a foreign ${member} exists`, async () => {
+        const stranger = {
+          accessKeyId: 'AKIASTRANGERSTRANGER',
+          secretAccessKey: 'another-secret-for-tests-guarding-nothin',
+        }
+        await world.addRoot('999999999999', stranger)
+        const known = await world.call(name, naming(arn(at.keyId)), stranger)
+        const none = await world.call(name, naming(arn(unknown)), stranger)
+        expect([known.status, known.json.__type]).toEqual([400, 'AccessDeniedException'])
+        expect(none.json).toEqual(known.json)
+        const bare = await world.call(name, naming(at.keyId), stranger)
+        expect(bare.json.__type).toBe('NotFoundException')
+      })
 
     test(`${rule.by === 'any' ? 'takes an alias' : 'refuses an alias'} as ${member}`, async () => {
       await prepare(operation)
@@ -175,41 +198,65 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
         const { status, json } = await world.call(name, naming(alias))
         if (rule.by === 'any') expect([status, json.__type]).toEqual([200, undefined])
         if (rule.by === 'key') {
-          expect([json.__type, json.message]).toEqual(['InvalidArnException', 'Key Aliases are not supported for this operation.'])
+          expect([json.__type, json.message]).toEqual([
+            'InvalidArnException',
+            'Key Aliases are not supported for this operation.',
+          ])
         }
         if (rule.by === 'target') {
-          expect([json.__type, json.message]).toEqual(['ValidationException', 'Aliases must refer to keys. Not aliases'])
+          expect([json.__type, json.message]).toEqual([
+            'ValidationException',
+            'Aliases must refer to keys. Not aliases',
+          ])
         }
       }
       if (rule.by === 'any') {
         const { json } = await world.call(name, naming('alias/none'))
-        expect([json.__type, json.message]).toEqual(['NotFoundException', `Alias arn:aws:kms:us-east-1:${account}:alias/none is not found.`])
+        expect([json.__type, json.message]).toEqual([
+          'NotFoundException',
+          `Alias arn:aws:kms:us-east-1:${account}:alias/none is not found.`,
+        ])
       }
     })
   }
 
   for (const [member, rule] of rulesOf(operation).filter(([, each]) => !each.filter)) {
-    test.each(keyStates.filter((state) => state !== 'Enabled'))(`meets a ${member} that is %s as its rule says`, async (state) => {
-      await put(state)
-      const input = inputOf(operation)
-      const named = rule.by === 'alias-name' || input[member] === undefined ? input : { ...input, [member]: at.keyId }
-      const { status, json } = await world.call(name, named)
-      const refusal = rule.states[state]?.(`arn:aws:kms:us-east-1:${account}:key/${at.keyId}`)
-      if (refusal) expect([status, json.__type, json.message]).toEqual([400, refusal.name, refusal.message])
-      else expect([status, json.__type]).toEqual([200, undefined])
-    })
+    test.each(keyStates.filter((state) => state !== 'Enabled'))(
+      `meets a ${member} that is %s as its rule says`,
+      async (state) => {
+        await put(state)
+        const input = inputOf(operation)
+        const named = rule.by === 'alias-name' || input[member] === undefined ? input : { ...input, [member]: at.keyId }
+        const { status, json } = await world.call(name, named)
+        const refusal = rule.states[state]?.(`arn:aws:kms:us-east-1:${account}:key/${at.keyId}`)
+        if (refusal) expect([status, json.__type, json.message]).toEqual([400, refusal.name, refusal.message])
+        else expect([status, json.__type]).toEqual([200, undefined])
+      },
+    )
 
     test(`is denied where the key policy of ${member} does not allow the root user, whatever the key's state`, async () => {
       await prepare(operation)
-      const statement = { Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:ListGrants', Resource: '*' }
+      const statement = {
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${account}:root` },
+        Action: 'kms:ListGrants',
+        Resource: '*',
+      }
       const key = await world.store.keys.find(at.keyId)
       if (!key) throw new Error('the stage has no key')
-      await world.store.keys.replace({ ...key, policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) })
+      await world.store.keys.replace({
+        ...key,
+        policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
+      })
       const input = inputOf(operation)
       const named = rule.by === 'alias-name' || input[member] === undefined ? input : { ...input, [member]: at.keyId }
       const { status, json } = await world.call(name, named)
       expect([status, json.__type]).toEqual([400, 'AccessDeniedException'])
-      expect(world.records.at(-1)).toMatchObject({ eventName: name, errorCode: 'AccessDeniedException', responseElements: null })
+      expect(world.records.at(-1)).toMatchObject({
+        eventName: name,
+        errorCode: 'AccessDeniedException',
+        responseElements: null,
+      })
       const [resource] = (world.records.at(-1)?.resources ?? []).filter(({ ARN }) => ARN.includes(':key/'))
       expect(resource?.ARN).toContain(':key/')
     })
@@ -219,7 +266,9 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
     test('answers a dry run that would succeed with DryRunOperationException', async () => {
       const { status, json } = await world.call(name, { ...inputOf(operation), DryRun: true })
       expect([status, json.__type, json.message]).toEqual([
-        400, 'DryRunOperationException', 'The request would have succeeded, but the DryRun option is set.',
+        400,
+        'DryRunOperationException',
+        'The request would have succeeded, but the DryRun option is set.',
       ])
       expect(world.records.at(-1)).toMatchObject({ errorCode: 'DryRunOperationException' })
     })

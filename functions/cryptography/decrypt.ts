@@ -5,7 +5,16 @@ import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
-  ciphertext, dryRun, dryRunModifiers, encryptionAlgorithm, encryptionContext, grantTokens, keyId, materialId, plaintext, recipient,
+  ciphertext,
+  dryRun,
+  dryRunModifiers,
+  encryptionAlgorithm,
+  encryptionContext,
+  grantTokens,
+  keyId,
+  materialId,
+  plaintext,
+  recipient,
 } from '../../lib/schema/members.ts'
 
 export const decrypt = operation({
@@ -45,7 +54,11 @@ export const decrypt = operation({
   },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
-    const { material, ciphertext: blob } = await openerOf(materials, keys.KeyId, input.CiphertextBlob ?? new Uint8Array())
+    const { material, ciphertext: blob } = await openerOf(
+      materials,
+      keys.KeyId,
+      input.CiphertextBlob ?? new Uint8Array(),
+    )
     note({ keyMaterialId: material.id })
     return {
       KeyId: keys.KeyId.arn,

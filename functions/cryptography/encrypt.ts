@@ -3,7 +3,15 @@ import { currentMaterial } from '../../lib/keys/materials.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
-import { ciphertext, dryRun, encryptionAlgorithm, encryptionContext, grantTokens, keyId, plaintext } from '../../lib/schema/members.ts'
+import {
+  ciphertext,
+  dryRun,
+  encryptionAlgorithm,
+  encryptionContext,
+  grantTokens,
+  keyId,
+  plaintext,
+} from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
 
 export const encrypt = operation({
@@ -19,7 +27,11 @@ export const encrypt = operation({
     EncryptionAlgorithm: encryptionAlgorithm,
     DryRun: dryRun,
   }),
-  output: struct({ CiphertextBlob: required(ciphertext), KeyId: required(keyId), EncryptionAlgorithm: required(encryptionAlgorithm) }),
+  output: struct({
+    CiphertextBlob: required(ciphertext),
+    KeyId: required(keyId),
+    EncryptionAlgorithm: required(encryptionAlgorithm),
+  }),
   on: {
     KeyId: {
       by: 'any',

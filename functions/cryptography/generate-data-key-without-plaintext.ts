@@ -1,10 +1,20 @@
+import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { dataKeyLength } from '../../lib/keys/demands.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
-import { ciphertext, dataKeySpec, dryRun, encryptionContext, grantTokens, keyId, materialId, numberOfBytes } from '../../lib/schema/members.ts'
+import {
+  ciphertext,
+  dataKeySpec,
+  dryRun,
+  encryptionContext,
+  grantTokens,
+  keyId,
+  materialId,
+  numberOfBytes,
+} from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
 
 export const generateDataKeyWithoutPlaintext = operation({
@@ -36,11 +46,11 @@ export const generateDataKeyWithoutPlaintext = operation({
     const material = await currentMaterial(materials, keys.KeyId)
     note({ keyMaterialId: material.id })
     const dataKey = await hsm.random(dataKeyLength(input))
-    try {
-      const sealed = await hsm.encrypt(material, dataKey, input.EncryptionContext ?? {})
-      return { CiphertextBlob: sealed, KeyId: keys.KeyId.arn, KeyMaterialId: material.id }
-    } finally {
-      dataKey.fill(0)
+    const context = input.EncryptionContext ?? {}
+    return {
+      CiphertextBlob: await wipedAfter(dataKey, (plaintext) => hsm.encrypt(material, plaintext, context)),
+      KeyId: keys.KeyId.arn,
+      KeyMaterialId: material.id,
     }
   },
 })

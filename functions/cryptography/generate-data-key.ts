@@ -5,7 +5,16 @@ import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
-  ciphertext, dataKeySpec, dryRun, encryptionContext, grantTokens, keyId, materialId, numberOfBytes, plaintext, recipient,
+  ciphertext,
+  dataKeySpec,
+  dryRun,
+  encryptionContext,
+  grantTokens,
+  keyId,
+  materialId,
+  numberOfBytes,
+  plaintext,
+  recipient,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
 

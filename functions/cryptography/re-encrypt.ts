@@ -1,3 +1,4 @@
+import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
 import { currentMaterial, openerOf } from '../../lib/keys/materials.ts'
@@ -5,7 +6,14 @@ import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
-  ciphertext, dryRun, dryRunModifiers, encryptionAlgorithm, encryptionContext, grantTokens, keyId, materialId,
+  ciphertext,
+  dryRun,
+  dryRunModifiers,
+  encryptionAlgorithm,
+  encryptionContext,
+  grantTokens,
+  keyId,
+  materialId,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
 
@@ -41,7 +49,11 @@ export const reEncrypt = operation({
     SourceKeyId: {
       ...key,
       action: 'kms:ReEncryptFrom',
-      encryption: { algorithm: 'SourceEncryptionAlgorithm', context: 'SourceEncryptionContext', ciphertext: 'CiphertextBlob' },
+      encryption: {
+        algorithm: 'SourceEncryptionAlgorithm',
+        context: 'SourceEncryptionContext',
+        ciphertext: 'CiphertextBlob',
+      },
     },
     DestinationKeyId: {
       ...key,
@@ -55,19 +67,16 @@ export const reEncrypt = operation({
     const source = await openerOf(materials, keys.SourceKeyId, input.CiphertextBlob ?? new Uint8Array())
     const destination = await currentMaterial(materials, keys.DestinationKeyId)
     note({ sourceKeyMaterialId: source.material.id, destinationKeyMaterialId: destination.id })
-    const plaintext = await hsm.decrypt(source.material, source.ciphertext, input.SourceEncryptionContext ?? {})
-    try {
-      return {
-        CiphertextBlob: await hsm.encrypt(destination, plaintext, input.DestinationEncryptionContext ?? {}),
-        SourceKeyId: keys.SourceKeyId.arn,
-        KeyId: keys.DestinationKeyId.arn,
-        SourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm,
-        DestinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm,
-        SourceKeyMaterialId: source.material.id,
-        DestinationKeyMaterialId: destination.id,
-      }
-    } finally {
-      plaintext.fill(0)
+    const opened = await hsm.decrypt(source.material, source.ciphertext, input.SourceEncryptionContext ?? {})
+    const context = input.DestinationEncryptionContext ?? {}
+    return {
+      CiphertextBlob: await wipedAfter(opened, (plaintext) => hsm.encrypt(destination, plaintext, context)),
+      SourceKeyId: keys.SourceKeyId.arn,
+      KeyId: keys.DestinationKeyId.arn,
+      SourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm,
+      DestinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm,
+      SourceKeyMaterialId: source.material.id,
+      DestinationKeyMaterialId: destination.id,
     }
   },
 })

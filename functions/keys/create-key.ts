@@ -2,11 +2,21 @@ import { serve } from '../../lib/http/serve.ts'
 import { creatable, newKey } from '../../lib/keys/creation.ts'
 import { newMaterial } from '../../lib/keys/materials.ts'
 import { metadataOf } from '../../lib/keys/metadata.ts'
+import { policyFor } from '../../lib/keys/policies.ts'
 import { withTags } from '../../lib/keys/tags.ts'
 import { operation } from '../../lib/operation.ts'
-import { policyFor } from '../../lib/keys/policies.ts'
 import { struct } from '../../lib/schema/collections.ts'
-import { customKeyStoreId, description, keyMetadata, keyOrigin, keySpec, keyUsage, policy, tags, xksKeyId } from '../../lib/schema/members.ts'
+import {
+  customKeyStoreId,
+  description,
+  keyMetadata,
+  keyOrigin,
+  keySpec,
+  keyUsage,
+  policy,
+  tags,
+  xksKeyId,
+} from '../../lib/schema/members.ts'
 import { boolean } from '../../lib/schema/scalars.ts'
 import { required, withDefault } from '../../lib/schema/shape.ts'
 

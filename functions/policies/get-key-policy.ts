@@ -1,7 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandDefaultName } from '../../lib/keys/policies.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
-import { demandDefaultName } from '../../lib/keys/policies.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { keyId, policy, policyName } from '../../lib/schema/members.ts'
 import { required, withDefault } from '../../lib/schema/shape.ts'

@@ -1,4 +1,4 @@
-import { KmsError } from '../errors.ts'
+import type { KmsError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { AuditRecord } from './record.ts'
 

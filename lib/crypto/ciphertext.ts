@@ -43,7 +43,13 @@ export function headerOf(keyId: string, materialId: string, wrappedMessageKey: U
   const multiRegion = keyId.startsWith('mrk-')
   const id = fromHex(multiRegion ? keyId.slice(4) : keyId.replaceAll('-', ''))
   const form = multiRegion ? forms.multiRegion : forms.uuid
-  return concat(Uint8Array.of(version, form), id, fromHex(materialId), Uint8Array.of(wrappedMessageKey.length), wrappedMessageKey)
+  return concat(
+    Uint8Array.of(version, form),
+    id,
+    fromHex(materialId),
+    Uint8Array.of(wrappedMessageKey.length),
+    wrappedMessageKey,
+  )
 }
 
 /** @throws InvalidCiphertextException for any bytes that are not a version 1 ciphertext, without saying why */

@@ -12,7 +12,10 @@ export function requestOf(event: APIGatewayProxyEventV2, id: string): Request {
     path: event.rawPath,
     query: event.rawQueryString,
     headers: headers as Record<string, string>,
-    body: body === undefined || body === null ? new Uint8Array() : Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8'),
+    body:
+      body === undefined || body === null
+        ? new Uint8Array()
+        : Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8'),
     sourceIp: http.sourceIp,
     // Behind API Gateway always; the local host says http.
     secure: headers['x-forwarded-proto'] !== 'http' && !requestContext.domainName.startsWith('localhost'),
@@ -20,7 +23,10 @@ export function requestOf(event: APIGatewayProxyEventV2, id: string): Request {
 }
 
 /** The members of a RESTful request that are in its path and query; a body may hold the rest. */
-export function parametersOf(operation: AnyOperation, event: APIGatewayProxyEventV2): Readonly<Record<string, unknown>> {
+export function parametersOf(
+  operation: AnyOperation,
+  event: APIGatewayProxyEventV2,
+): Readonly<Record<string, unknown>> {
   const parameters: Record<string, unknown> = {}
   const query = new URLSearchParams(event.rawQueryString)
   for (const [name, shape] of Object.entries<AnyShape>(operation.input.members)) {

@@ -100,10 +100,19 @@ const bodyOf = (request: IncomingMessage): Promise<Buffer> =>
       length += chunk.length
       if (length > maxBodyBytes) done()
     })
-    request.on('end', done).on('error', reject).on('aborted', () => reject(new Error('aborted')))
+    request
+      .on('end', done)
+      .on('error', reject)
+      .on('aborted', () => reject(new Error('aborted')))
   })
 
-function eventOf(request: IncomingMessage, path: string, query: string, body: Buffer, pathParameters?: Record<string, string>): Event {
+function eventOf(
+  request: IncomingMessage,
+  path: string,
+  query: string,
+  body: Buffer,
+  pathParameters?: Record<string, string>,
+): Event {
   const headers = headersOf(request.rawHeaders)
   const method = request.method ?? 'GET'
   const sourceIp = request.socket.remoteAddress ?? ''
@@ -151,7 +160,11 @@ export async function startHost(options: HostOptions): Promise<Host> {
       if (new URLSearchParams(query).has('deep')) await options.check()
       return { statusCode: 200, headers, body: '{"status":"ok"}' }
     } catch (error) {
-      options.log({ level: 'error', message: 'health check failed', cause: error instanceof Error ? error.stack : String(error) })
+      options.log({
+        level: 'error',
+        message: 'health check failed',
+        cause: error instanceof Error ? error.stack : String(error),
+      })
       return { statusCode: 503, headers, body: '{"status":"unavailable"}' }
     }
   }
@@ -188,7 +201,10 @@ export async function startHost(options: HostOptions): Promise<Host> {
   })
   await listening(server, options.host, options.port)
   const { port } = server.address() as AddressInfo
-  return { url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`, close: (ms) => closed(server, ms) }
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    close: (ms) => closed(server, ms),
+  }
 }
 
 const listening = (server: Server, host: string, port: number): Promise<void> =>

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { utf8 } from '../bytes.ts'
 import type { Hsm } from '../ports.ts'
 import type { AccessKey } from './caller.ts'
@@ -19,11 +19,15 @@ const atMost = 10_000
 export class SigningKeys {
   readonly #hsm: Hsm
   readonly #made = new Map<string, Uint8Array>()
-  /** Stands in for the secret of an access key that does not exist: same work, same path, another answer. */
-  readonly #decoy = randomBytes(32)
+  readonly #decoy: Uint8Array
 
-  constructor(hsm: Hsm) {
+  /**
+   * @param decoy 32 random bytes that stand in for the secret of an access key that does not exist: same work, same
+   *   path, another answer
+   */
+  constructor(hsm: Hsm, decoy: Uint8Array) {
     this.#hsm = hsm
+    this.#decoy = decoy
   }
 
   /** @param accessKey undefined for one that is unknown or inactive */

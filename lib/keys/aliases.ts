@@ -1,6 +1,6 @@
+import { aliasArn, type Place } from '../arn.ts'
 import { keySpecs } from '../crypto/specs.ts'
 import { LimitExceededException, NotFoundException, ValidationException } from '../errors.ts'
-import { aliasArn, type Place } from '../arn.ts'
 import type { Aliases } from '../ports.ts'
 import type { Alias, Key } from './key.ts'
 

@@ -28,7 +28,9 @@ export function creatable(input: CreationInput): Pick<Key, 'spec' | 'usage' | 'o
   }
   const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT'
   if (spec !== 'SYMMETRIC_DEFAULT' && input.KeyUsage === undefined) {
-    throw new ValidationException('You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.')
+    throw new ValidationException(
+      'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.',
+    )
   }
   if (!isKnown(spec)) throw new UnsupportedOperationException(`KeySpec ${spec} is not supported in this Region`)
   const usage = input.KeyUsage ?? 'ENCRYPT_DECRYPT'
@@ -49,5 +51,12 @@ interface NewKey extends Pick<Key, 'id' | 'spec' | 'usage' | 'origin' | 'descrip
 }
 
 export function newKey({ place, now, ...given }: NewKey): Key {
-  return { ...given, arn: keyArn(place, given.id), account: place.account, revision: 1, createdAt: now, state: 'Enabled' }
+  return {
+    ...given,
+    arn: keyArn(place, given.id),
+    account: place.account,
+    revision: 1,
+    createdAt: now,
+    state: 'Enabled',
+  }
 }

@@ -1,7 +1,14 @@
 import type { KeyOrigin, KeySpec, KeyUsage } from '../crypto/specs.ts'
 
 export const keyStates = [
-  'Creating', 'Enabled', 'Disabled', 'PendingDeletion', 'PendingReplicaDeletion', 'PendingImport', 'Unavailable', 'Updating',
+  'Creating',
+  'Enabled',
+  'Disabled',
+  'PendingDeletion',
+  'PendingReplicaDeletion',
+  'PendingImport',
+  'Unavailable',
+  'Updating',
 ] as const
 export type KeyState = (typeof keyStates)[number]
 

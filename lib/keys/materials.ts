@@ -1,7 +1,7 @@
+import { hex } from '../bytes.ts'
 import { type Ciphertext, parseCiphertext } from '../crypto/ciphertext.ts'
 import { InvalidCiphertextException, KMSInternalException } from '../errors.ts'
 import type { Hsm, Materials, Owner } from '../ports.ts'
-import { hex } from '../bytes.ts'
 import type { Key, Material } from './key.ts'
 
 /** What a material's wrapped key is bound to. */
@@ -14,7 +14,12 @@ export const ownerOf = (material: Pick<Material, 'account' | 'keyId' | 'id' | 's
 })
 
 /** New material for a key, made in the HSM, not stored yet. */
-export async function newMaterial(hsm: Hsm, key: Pick<Key, 'account' | 'id' | 'spec'>, number: number, now: number): Promise<Material> {
+export async function newMaterial(
+  hsm: Hsm,
+  key: Pick<Key, 'account' | 'id' | 'spec'>,
+  number: number,
+  now: number,
+): Promise<Material> {
   const id = hex(await hsm.random(32))
   const named = { keyId: key.id, account: key.account, id, spec: key.spec }
   return { ...named, number, createdAt: now, wrapped: await hsm.generate(ownerOf(named)) }
@@ -30,7 +35,9 @@ export async function currentMaterial(materials: Materials, key: Key): Promise<M
 
 /** A ciphertext of this key, and the material that opens it. @throws InvalidCiphertextException, always the same */
 export async function openerOf(
-  materials: Materials, key: Key, blob: Uint8Array,
+  materials: Materials,
+  key: Key,
+  blob: Uint8Array,
 ): Promise<{ material: Material; ciphertext: Ciphertext }> {
   const ciphertext = parseCiphertext(blob)
   const material = ciphertext.keyId === key.id ? await materials.find(key.id, ciphertext.materialId) : undefined

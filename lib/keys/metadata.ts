@@ -1,6 +1,6 @@
 import { keySpecs } from '../crypto/specs.ts'
-import type { Of } from '../schema/shape.ts'
 import type { keyMetadata } from '../schema/members.ts'
+import type { Of } from '../schema/shape.ts'
 import type { Key } from './key.ts'
 
 /** What CreateKey and DescribeKey say of a key (kms-api.md §1.4). */

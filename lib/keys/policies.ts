@@ -1,8 +1,8 @@
 import type { Place } from '../arn.ts'
 import { MalformedPolicyDocumentException, NotFoundException } from '../errors.ts'
 import { defaultKeyPolicy } from '../policy/default-policy.ts'
-import { lockoutMessage } from '../policy/messages.ts'
 import { type PolicyDocument, parseKeyPolicy } from '../policy/document.ts'
+import { lockoutMessage } from '../policy/messages.ts'
 
 interface PolicyInput {
   readonly Policy?: string | undefined
@@ -15,7 +15,9 @@ interface PolicyInput {
  * @throws MalformedPolicyDocumentException, LimitExceededException (kms-authz.md §6)
  */
 export function policyFor(
-  input: PolicyInput, place: Place, permits: (action: string, policy: PolicyDocument) => boolean,
+  input: PolicyInput,
+  place: Place,
+  permits: (action: string, policy: PolicyDocument) => boolean,
 ): string {
   if (input.Policy === undefined) return defaultKeyPolicy(place)
   // Accounts are the only principals that there are: AWS, too, refuses a policy that names somebody who does not exist.

@@ -6,7 +6,10 @@ type Refusal = (arn: string) => KmsError
 /** How an operation meets each key state: a refusal, or nothing where it goes ahead (kms-api.md §2). */
 export type StateRule = Readonly<Partial<Record<KeyState, Refusal>>>
 
-const invalid = (what: string): Refusal => (arn) => new KMSInvalidStateException(`${arn} is ${what}.`)
+const invalid =
+  (what: string): Refusal =>
+  (arn) =>
+    new KMSInvalidStateException(`${arn} is ${what}.`)
 
 const disabled: Refusal = (arn) => new DisabledException(`${arn} is disabled.`)
 const creating = invalid('creating')

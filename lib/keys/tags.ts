@@ -25,7 +25,10 @@ export function withTags(present: Readonly<Record<string, string>>, added: reado
 }
 
 /** The tags without some; one that is not there is not missed. */
-export function withoutTags(present: Readonly<Record<string, string>>, removed: readonly string[]): Record<string, string> {
+export function withoutTags(
+  present: Readonly<Record<string, string>>,
+  removed: readonly string[],
+): Record<string, string> {
   refuseReserved(removed)
   return Object.fromEntries(Object.entries(present).filter(([name]) => !removed.includes(name)))
 }

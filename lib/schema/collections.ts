@@ -1,7 +1,10 @@
 import { decodeText } from './scalars.ts'
 import { type AnyShape, checkLength, failure, lowerFirst, type Of, type Shape, wrongType } from './shape.ts'
 
-export function list<T>(item: Shape<T>, rules: { readonly min?: number; readonly max?: number } = {}): Shape<readonly T[]> {
+export function list<T>(
+  item: Shape<T>,
+  rules: { readonly min?: number; readonly max?: number } = {},
+): Shape<readonly T[]> {
   const { min = 0, max = Number.POSITIVE_INFINITY } = rules
   return {
     kind: 'list',
@@ -94,7 +97,8 @@ export function struct<const M extends Members>(members: M): StructShape<Struct<
       }
     },
     encode: (value) => mapMembers(value, 'name', (shape, member) => shape.encode(member)),
-    redact: (value) => mapMembers(value, 'path', (shape, member) => (shape.sensitive ? undefined : shape.redact(member))),
+    redact: (value) =>
+      mapMembers(value, 'path', (shape, member) => (shape.sensitive ? undefined : shape.redact(member))),
     json: {
       type: 'object',
       properties: Object.fromEntries(entries.map(({ name, shape }) => [name, shape.json])),

@@ -1,5 +1,5 @@
-import { SerializationException, ValidationException } from '../errors.ts'
 import { textOf } from '../bytes.ts'
+import { SerializationException, ValidationException } from '../errors.ts'
 import type { Shape } from './shape.ts'
 
 /**

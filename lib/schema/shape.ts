@@ -22,11 +22,14 @@ export interface Shape<T> {
   readonly fallback?: T
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a shape of anything; the types of members come back by inference
+/** A shape of anything; the types of members come back by inference. */
 export type AnyShape = Shape<any>
 export type Of<S> = S extends Shape<infer T> ? T : never
 
-export const required = <S extends AnyShape>(shape: S): S & { readonly required: true } => ({ ...shape, required: true })
+export const required = <S extends AnyShape>(shape: S): S & { readonly required: true } => ({
+  ...shape,
+  required: true,
+})
 
 /** The member is optional on the wire and always there in `input`, in the audit record and in condition keys. */
 export const withDefault = <T>(shape: Shape<T>, fallback: NoInfer<T>): Shape<T> & { readonly fallback: T } => ({
@@ -51,7 +54,12 @@ export const lowerFirst = (name: string): string => name.charAt(0).toLowerCase()
 
 /** The length rules that strings, blobs and lists share. */
 export function checkLength(
-  length: number, min: number, max: number, echo: string | undefined, path: string, failures: string[],
+  length: number,
+  min: number,
+  max: number,
+  echo: string | undefined,
+  path: string,
+  failures: string[],
 ): void {
   if (length < min) failures.push(failure(echo, path, `have length greater than or equal to ${min}`))
   if (length > max) failures.push(failure(echo, path, `have length less than or equal to ${max}`))

@@ -48,7 +48,10 @@ export function openTable(client: DynamoDBClient, name: string, deadlineMs = 500
     const write = randomUUID()
     const command = new PutCommand({ TableName: name, Item: { ...item, write }, ...condition })
     const at = { PK: item.PK, SK: item.SK }
-    return commit(() => documents.send(command, within()), async () => settle(await get(at), write))
+    return commit(
+      () => documents.send(command, within()),
+      async () => settle(await get(at), write),
+    )
   }
 
   return {
@@ -66,7 +69,10 @@ export function openTable(client: DynamoDBClient, name: string, deadlineMs = 500
       }),
     remove: (at, revision) => {
       const command = new DeleteCommand({ TableName: name, Key: at, ...atRevision(revision) })
-      return commit(() => documents.send(command, within()), async () => ((await get(at)) ? 'unknown' : 'committed'))
+      return commit(
+        () => documents.send(command, within()),
+        async () => ((await get(at)) ? 'unknown' : 'committed'),
+      )
     },
     query: (range, page) =>
       answered(async () => {

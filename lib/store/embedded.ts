@@ -126,7 +126,8 @@ interface HttpRequest {
 }
 
 async function respond(
-  operations: ReadonlyMap<string, (request: object) => Promise<object>>, { headers, body }: HttpRequest,
+  operations: ReadonlyMap<string, (request: object) => Promise<object>>,
+  { headers, body }: HttpRequest,
 ) {
   const reply = (statusCode: number, json: object) => ({
     statusCode,

@@ -25,22 +25,35 @@ test('encrypts a 10 MB file under a key named by alias ARN, with a context, and 
 
   const folder = mkdtempSync(join(tmpdir(), 'keystead-esdk-'))
   try {
-    const [plain, sealed, opened] = ['plain', 'sealed', 'opened'].map((file) => join(folder, file)) as [string, string, string]
+    const [plain, sealed, opened] = ['plain', 'sealed', 'opened'].map((file) => join(folder, file)) as [
+      string,
+      string,
+      string,
+    ]
     writeFileSync(plain, randomBytes(10 * 1024 * 1024))
     const context = { department: 'payroll', year: '2026' }
-    await pipeline(createReadStream(plain), encryptStream(keyring, { encryptionContext: context }), createWriteStream(sealed))
+    await pipeline(
+      createReadStream(plain),
+      encryptStream(keyring, { encryptionContext: context }),
+      createWriteStream(sealed),
+    )
     expect(readFileSync(sealed).includes(readFileSync(plain).subarray(0, 64))).toBe(false)
 
     let seen: Record<string, string> = {}
-    const stream = decryptStream(opener).on('MessageHeader', (header: { encryptionContext: Record<string, string> }) => {
-      seen = header.encryptionContext
-    })
+    const stream = decryptStream(opener).on(
+      'MessageHeader',
+      (header: { encryptionContext: Record<string, string> }) => {
+        seen = header.encryptionContext
+      },
+    )
     await pipeline(createReadStream(sealed), stream, createWriteStream(opened))
     expect(readFileSync(opened).equals(readFileSync(plain))).toBe(true)
     expect(seen).toMatchObject(context)
 
     await admin.send(new DisableKeyCommand({ KeyId: KeyMetadata?.KeyId }))
-    await expect(pipeline(createReadStream(sealed), decryptStream(opener), createWriteStream(opened))).rejects.toThrow(/is disabled/)
+    await expect(pipeline(createReadStream(sealed), decryptStream(opener), createWriteStream(opened))).rejects.toThrow(
+      /is disabled/,
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,9 +1,10 @@
 /** Starting, stopping and starting again, as an operator does. */
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient, ListKeysCommand } from '@aws-sdk/client-kms'
 import { afterEach, expect, test } from 'vitest'
 import { cleanEnv, newHome, type RunningServer, removeHome, startServer } from '../harness/server.ts'
@@ -24,12 +25,16 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.stop('SIGKILL')))
   for (const made of homes.splice(0)) removeHome(made)
 })
-const clientOf = (server: RunningServer) => new KMSClient({ endpoint: server.url, region: 'us-east-1', credentials: server.credentials, maxAttempts: 1 })
+const clientOf = (server: RunningServer) =>
+  new KMSClient({ endpoint: server.url, region: 'us-east-1', credentials: server.credentials, maxAttempts: 1 })
 
 /** Runs the start script to its end, which must be soon. */
 const tried = (env: Record<string, string>) =>
   spawnSync(process.execPath, ['scripts/serve.ts'], {
-    cwd: new URL('../..', import.meta.url).pathname, env: cleanEnv({ KEYSTEAD_PORT: '0', ...env }), encoding: 'utf8', timeout: 30_000,
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: cleanEnv({ KEYSTEAD_PORT: '0', ...env }),
+    encoding: 'utf8',
+    timeout: 30_000,
   })
 
 test('keys and credentials survive a clean stop, and a kill', async () => {
@@ -37,12 +42,17 @@ test('keys and credentials survive a clean stop, and a kill', async () => {
   let server = await start({ home: KEYSTEAD_HOME })
   const first = server.credentials
   const { KeyMetadata } = await clientOf(server).send(new CreateKeyCommand({}))
-  const { CiphertextBlob } = await clientOf(server).send(new EncryptCommand({ KeyId: KeyMetadata?.KeyId, Plaintext: Buffer.from('kept') }))
+  const { CiphertextBlob } = await clientOf(server).send(
+    new EncryptCommand({ KeyId: KeyMetadata?.KeyId, Plaintext: Buffer.from('kept') }),
+  )
   for (const signal of ['SIGINT', 'SIGKILL', 'SIGTERM'] as const) {
     const ended = await server.stop(signal)
     expect(ended).toBe(signal === 'SIGKILL' ? 'SIGKILL' : 0)
     server = await start({ home: KEYSTEAD_HOME })
-    expect([server.credentials.accessKeyId, server.credentials.secretAccessKey === first.secretAccessKey]).toEqual([first.accessKeyId, true])
+    expect([server.credentials.accessKeyId, server.credentials.secretAccessKey === first.secretAccessKey]).toEqual([
+      first.accessKeyId,
+      true,
+    ])
     const opened = await clientOf(server).send(new DecryptCommand({ CiphertextBlob }))
     expect(Buffer.from(opened.Plaintext ?? []).toString()).toBe('kept')
   }
@@ -60,7 +70,8 @@ test('local state is for its owner only, and the secret is in the credentials fi
   expect(statSync(server.credentialsFile).mode & 0o077).toBe(0)
   for (const file of files) {
     const path = join(file.parentPath, file.name)
-    if (path !== server.credentialsFile) expect([path, readFileSync(path).includes(server.credentials.secretAccessKey)]).toEqual([path, false])
+    if (path !== server.credentialsFile)
+      expect([path, readFileSync(path).includes(server.credentials.secretAccessKey)]).toEqual([path, false])
   }
   expect(server.output()).not.toContain(server.credentials.secretAccessKey)
 })
@@ -71,7 +82,10 @@ test('the root access key can be seeded', async () => {
   const KEYSTEAD_HOME = home()
   // The harness wants a credentials file; a seeded start does not write one.
   writeFileSync(join(KEYSTEAD_HOME, 'credentials'), '')
-  const server = await start({ home: KEYSTEAD_HOME, env: { KEYSTEAD_ROOT_ACCESS_KEY_ID, KEYSTEAD_ROOT_SECRET_ACCESS_KEY } })
+  const server = await start({
+    home: KEYSTEAD_HOME,
+    env: { KEYSTEAD_ROOT_ACCESS_KEY_ID, KEYSTEAD_ROOT_SECRET_ACCESS_KEY },
+  })
   const credentials = { accessKeyId: KEYSTEAD_ROOT_ACCESS_KEY_ID, secretAccessKey: KEYSTEAD_ROOT_SECRET_ACCESS_KEY }
   const client = new KMSClient({ endpoint: server.url, region: 'us-east-1', credentials })
   expect((await client.send(new ListKeysCommand({}))).Keys).toEqual([])
@@ -96,7 +110,10 @@ test('a port that is taken is named, with the way out', async () => {
   const { port } = blocker.address() as AddressInfo
   const { status, stderr } = tried({ KEYSTEAD_HOME: home(), KEYSTEAD_PORT: String(port) })
   blocker.close()
-  expect([status, stderr]).toEqual([1, `keystead: port ${port} is taken. Choose another: KEYSTEAD_PORT=${port + 1} npm start\n`])
+  expect([status, stderr]).toEqual([
+    1,
+    `keystead: port ${port} is taken. Choose another: KEYSTEAD_PORT=${port + 1} npm start\n`,
+  ])
 })
 
 test('a state folder that another process uses is refused', async () => {

@@ -1,16 +1,45 @@
 /** The main job through AWS's own SDK, unmodified but for its endpoint. */
 import {
-  CancelKeyDeletionCommand, CreateAliasCommand, CreateKeyCommand, DecryptCommand, DeleteAliasCommand, DescribeKeyCommand,
-  DisabledException, DisableKeyCommand, DryRunOperationException, EnableKeyCommand, EncryptCommand, GenerateDataKeyCommand,
-  GenerateDataKeyWithoutPlaintextCommand, GenerateRandomCommand, GetKeyPolicyCommand, IncorrectKeyException,
-  InvalidCiphertextException, KMSClient, KMSInvalidStateException, ListKeyPoliciesCommand, ListResourceTagsCommand,
-  NotFoundException, paginateListAliases, paginateListKeys, PutKeyPolicyCommand, ReEncryptCommand, ScheduleKeyDeletionCommand,
-  TagResourceCommand, UntagResourceCommand, UpdateAliasCommand, UpdateKeyDescriptionCommand,
+  CancelKeyDeletionCommand,
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DecryptCommand,
+  DeleteAliasCommand,
+  DescribeKeyCommand,
+  DisabledException,
+  DisableKeyCommand,
+  DryRunOperationException,
+  EnableKeyCommand,
+  EncryptCommand,
+  GenerateDataKeyCommand,
+  GenerateDataKeyWithoutPlaintextCommand,
+  GenerateRandomCommand,
+  GetKeyPolicyCommand,
+  IncorrectKeyException,
+  InvalidCiphertextException,
+  KMSClient,
+  KMSInvalidStateException,
+  ListKeyPoliciesCommand,
+  ListResourceTagsCommand,
+  NotFoundException,
+  PutKeyPolicyCommand,
+  paginateListAliases,
+  paginateListKeys,
+  ReEncryptCommand,
+  ScheduleKeyDeletionCommand,
+  TagResourceCommand,
+  UntagResourceCommand,
+  UpdateAliasCommand,
+  UpdateKeyDescriptionCommand,
 } from '@aws-sdk/client-kms'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { credentialsIn } from '../harness/server.ts'
 
-const client = new KMSClient({ endpoint: inject('url'), region: 'us-east-1', credentials: credentialsIn(inject('credentialsFile')) })
+const client = new KMSClient({
+  endpoint: inject('url'),
+  region: 'us-east-1',
+  credentials: credentialsIn(inject('credentialsFile')),
+})
 afterAll(() => client.destroy())
 
 const newKey = async (): Promise<{ id: string; arn: string }> => {
@@ -21,10 +50,20 @@ const plain = Buffer.from('attack at dawn')
 
 describe('keys', () => {
   test('are created, described, tagged, disabled, enabled, scheduled for deletion and brought back', async () => {
-    const { KeyMetadata } = await client.send(new CreateKeyCommand({ Description: 'payroll', Tags: [{ TagKey: 'team', TagValue: 'red' }] }))
+    const { KeyMetadata } = await client.send(
+      new CreateKeyCommand({ Description: 'payroll', Tags: [{ TagKey: 'team', TagValue: 'red' }] }),
+    )
     expect(KeyMetadata).toMatchObject({
-      AWSAccountId: '000000000000', Enabled: true, Description: 'payroll', KeyUsage: 'ENCRYPT_DECRYPT', KeyState: 'Enabled',
-      Origin: 'AWS_KMS', KeyManager: 'CUSTOMER', KeySpec: 'SYMMETRIC_DEFAULT', EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'], MultiRegion: false,
+      AWSAccountId: '000000000000',
+      Enabled: true,
+      Description: 'payroll',
+      KeyUsage: 'ENCRYPT_DECRYPT',
+      KeyState: 'Enabled',
+      Origin: 'AWS_KMS',
+      KeyManager: 'CUSTOMER',
+      KeySpec: 'SYMMETRIC_DEFAULT',
+      EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+      MultiRegion: false,
     })
     expect(KeyMetadata?.CreationDate).toBeInstanceOf(Date)
     expect(KeyMetadata?.CurrentKeyMaterialId).toMatch(/^[0-9a-f]{64}$/)
@@ -53,7 +92,8 @@ describe('keys', () => {
   test('are all listed, page by page', async () => {
     const made = await Promise.all([newKey(), newKey(), newKey()])
     const seen: string[] = []
-    for await (const page of paginateListKeys({ client, pageSize: 2 }, {})) seen.push(...(page.Keys ?? []).map((key) => key.KeyId ?? ''))
+    for await (const page of paginateListKeys({ client, pageSize: 2 }, {}))
+      seen.push(...(page.Keys ?? []).map((key) => key.KeyId ?? ''))
     expect(seen).toEqual(expect.arrayContaining(made.map((key) => key.id)))
     expect(new Set(seen).size).toBe(seen.length)
   })
@@ -80,28 +120,46 @@ describe('cryptography', () => {
     expect([Buffer.from(opened.Plaintext ?? []), opened.KeyId]).toEqual([plain, arn])
     await expect(client.send(new DecryptCommand({ CiphertextBlob }))).rejects.toThrow(InvalidCiphertextException)
     const other = await newKey()
-    await expect(client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext, KeyId: other.id }))).rejects.toThrow(IncorrectKeyException)
+    await expect(
+      client.send(new DecryptCommand({ CiphertextBlob, EncryptionContext, KeyId: other.id })),
+    ).rejects.toThrow(IncorrectKeyException)
   })
 
   test('a data key comes in clear and sealed, and the sealed one opens to the clear one', async () => {
     const { id } = await newKey()
-    for (const request of [{ KeySpec: 'AES_256' as const }, { KeySpec: 'AES_128' as const }, { NumberOfBytes: 1024 }, { NumberOfBytes: 1 }]) {
+    for (const request of [
+      { KeySpec: 'AES_256' as const },
+      { KeySpec: 'AES_128' as const },
+      { NumberOfBytes: 1024 },
+      { NumberOfBytes: 1 },
+    ]) {
       const made = await client.send(new GenerateDataKeyCommand({ KeyId: id, ...request }))
       const opened = await client.send(new DecryptCommand({ CiphertextBlob: made.CiphertextBlob }))
       expect(Buffer.from(opened.Plaintext ?? [])).toEqual(Buffer.from(made.Plaintext ?? [1]))
     }
     const sealed = await client.send(new GenerateDataKeyWithoutPlaintextCommand({ KeyId: id, KeySpec: 'AES_256' }))
-    expect((await client.send(new DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob }))).Plaintext).toHaveLength(32)
+    expect((await client.send(new DecryptCommand({ CiphertextBlob: sealed.CiphertextBlob }))).Plaintext).toHaveLength(
+      32,
+    )
   })
 
   test('a ciphertext moves to another key and context without being shown', async () => {
     const [from, to] = [await newKey(), await newKey()]
-    const first = await client.send(new EncryptCommand({ KeyId: from.id, Plaintext: plain, EncryptionContext: { a: '1' } }))
-    const moved = await client.send(new ReEncryptCommand({
-      CiphertextBlob: first.CiphertextBlob, SourceEncryptionContext: { a: '1' }, DestinationKeyId: to.arn, DestinationEncryptionContext: { b: '2' },
-    }))
+    const first = await client.send(
+      new EncryptCommand({ KeyId: from.id, Plaintext: plain, EncryptionContext: { a: '1' } }),
+    )
+    const moved = await client.send(
+      new ReEncryptCommand({
+        CiphertextBlob: first.CiphertextBlob,
+        SourceEncryptionContext: { a: '1' },
+        DestinationKeyId: to.arn,
+        DestinationEncryptionContext: { b: '2' },
+      }),
+    )
     expect([moved.SourceKeyId, moved.KeyId]).toEqual([from.arn, to.arn])
-    const opened = await client.send(new DecryptCommand({ CiphertextBlob: moved.CiphertextBlob, EncryptionContext: { b: '2' }, KeyId: to.id }))
+    const opened = await client.send(
+      new DecryptCommand({ CiphertextBlob: moved.CiphertextBlob, EncryptionContext: { b: '2' }, KeyId: to.id }),
+    )
     expect(Buffer.from(opened.Plaintext ?? [])).toEqual(plain)
   })
 
@@ -114,7 +172,9 @@ describe('cryptography', () => {
 
   test('a dry run is an error of its own', async () => {
     const { id } = await newKey()
-    await expect(client.send(new EncryptCommand({ KeyId: id, Plaintext: plain, DryRun: true }))).rejects.toThrow(DryRunOperationException)
+    await expect(client.send(new EncryptCommand({ KeyId: id, Plaintext: plain, DryRun: true }))).rejects.toThrow(
+      DryRunOperationException,
+    )
   })
 })
 
@@ -129,7 +189,8 @@ describe('aliases', () => {
     expect((await client.send(new DescribeKeyCommand({ KeyId: AliasName }))).KeyMetadata?.KeyId).toBe(two.id)
     expect(Buffer.from((await client.send(new DecryptCommand({ CiphertextBlob }))).Plaintext ?? [])).toEqual(plain)
     const names: string[] = []
-    for await (const page of paginateListAliases({ client, pageSize: 1 }, { KeyId: two.id })) names.push(...(page.Aliases ?? []).map((alias) => alias.AliasName ?? ''))
+    for await (const page of paginateListAliases({ client, pageSize: 1 }, { KeyId: two.id }))
+      names.push(...(page.Aliases ?? []).map((alias) => alias.AliasName ?? ''))
     expect(names).toEqual([AliasName])
     await client.send(new DeleteAliasCommand({ AliasName }))
     await expect(client.send(new DescribeKeyCommand({ KeyId: AliasName }))).rejects.toThrow(NotFoundException)
@@ -139,11 +200,22 @@ describe('aliases', () => {
 test('a wrong secret and an unknown access key are told apart from nothing else', async () => {
   const good = credentialsIn(inject('credentialsFile'))
   const as = (accessKeyId: string, secretAccessKey: string) =>
-    new KMSClient({ endpoint: inject('url'), region: 'us-east-1', credentials: { accessKeyId, secretAccessKey }, maxAttempts: 1 })
-  await expect(as(good.accessKeyId, `${good.secretAccessKey}x`).send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).rejects.toMatchObject({
-    name: 'InvalidSignatureException', $metadata: { httpStatusCode: 400 },
+    new KMSClient({
+      endpoint: inject('url'),
+      region: 'us-east-1',
+      credentials: { accessKeyId, secretAccessKey },
+      maxAttempts: 1,
+    })
+  await expect(
+    as(good.accessKeyId, `${good.secretAccessKey}x`).send(new GenerateRandomCommand({ NumberOfBytes: 1 })),
+  ).rejects.toMatchObject({
+    name: 'InvalidSignatureException',
+    $metadata: { httpStatusCode: 400 },
   })
-  await expect(as('AKIAUNKNOWNUNKNOWN12', good.secretAccessKey).send(new GenerateRandomCommand({ NumberOfBytes: 1 }))).rejects.toMatchObject({
-    name: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.',
+  await expect(
+    as('AKIAUNKNOWNUNKNOWN12', good.secretAccessKey).send(new GenerateRandomCommand({ NumberOfBytes: 1 })),
+  ).rejects.toMatchObject({
+    name: 'UnrecognizedClientException',
+    message: 'The security token included in the request is invalid.',
   })
 })

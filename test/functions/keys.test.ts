@@ -14,9 +14,20 @@ describe('CreateKey', () => {
     const { KeyId } = json.KeyMetadata
     expect(KeyId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(json.KeyMetadata).toEqual({
-      AWSAccountId: account, KeyId, Arn: `arn:aws:kms:us-east-1:${account}:key/${KeyId}`, CreationDate: world.nowMs / 1000, Enabled: true,
-      Description: '', KeyUsage: 'ENCRYPT_DECRYPT', KeyState: 'Enabled', Origin: 'AWS_KMS', KeyManager: 'CUSTOMER',
-      CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT', KeySpec: 'SYMMETRIC_DEFAULT', EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'], MultiRegion: false,
+      AWSAccountId: account,
+      KeyId,
+      Arn: `arn:aws:kms:us-east-1:${account}:key/${KeyId}`,
+      CreationDate: world.nowMs / 1000,
+      Enabled: true,
+      Description: '',
+      KeyUsage: 'ENCRYPT_DECRYPT',
+      KeyState: 'Enabled',
+      Origin: 'AWS_KMS',
+      KeyManager: 'CUSTOMER',
+      CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT',
+      KeySpec: 'SYMMETRIC_DEFAULT',
+      EncryptionAlgorithms: ['SYMMETRIC_DEFAULT'],
+      MultiRegion: false,
       CurrentKeyMaterialId: expect.stringMatching(/^[0-9a-f]{64}$/),
     })
   })
@@ -24,23 +35,66 @@ describe('CreateKey', () => {
   test('is on record with what was asked, defaults included, and what was made', async () => {
     const { KeyId, Arn } = await world.key({ Description: 'x' })
     expect(world.records.at(-1)).toMatchObject({
-      requestParameters: { description: 'x', origin: 'AWS_KMS', bypassPolicyLockoutSafetyCheck: false, multiRegion: false },
+      requestParameters: {
+        description: 'x',
+        origin: 'AWS_KMS',
+        bypassPolicyLockoutSafetyCheck: false,
+        multiRegion: false,
+      },
       responseElements: { keyMetadata: { keyId: KeyId, arn: Arn, keyState: 'Enabled' } },
     })
   })
 
-  const policyWith = (statement: object) => JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Resource: '*', ...statement }] })
+  const policyWith = (statement: object) =>
+    JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Resource: '*', ...statement }] })
   test.each([
-    [{ KeySpec: 'SYMMETRIC_DEFAULT', CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT' }, 'ValidationException', 'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.'],
-    [{ KeySpec: 'RSA_2048' }, 'ValidationException', 'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.'],
-    [{ KeyUsage: 'SIGN_VERIFY' }, 'ValidationException', 'KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT'],
-    [{ KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' }, 'UnsupportedOperationException', 'KeySpec SM2 is not supported in this Region'],
+    [
+      { KeySpec: 'SYMMETRIC_DEFAULT', CustomerMasterKeySpec: 'SYMMETRIC_DEFAULT' },
+      'ValidationException',
+      'You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.',
+    ],
+    [
+      { KeySpec: 'RSA_2048' },
+      'ValidationException',
+      'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.',
+    ],
+    [
+      { KeyUsage: 'SIGN_VERIFY' },
+      'ValidationException',
+      'KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT',
+    ],
+    [
+      { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' },
+      'UnsupportedOperationException',
+      'KeySpec SM2 is not supported in this Region',
+    ],
     [{ XksKeyId: 'x' }, 'ValidationException', 'XksKeyId can only be specified when Origin is EXTERNAL_KEY_STORE.'],
     [{ Tags: [{ TagKey: 'AWS:x', TagValue: '' }] }, 'TagException', 'Tags beginning with aws: are reserved'],
-    [{ Tags: [{ TagKey: 'x', TagValue: '' }, { TagKey: 'x', TagValue: '' }] }, 'TagException', 'Duplicate tag keys'],
-    [{ Tags: Array.from({ length: 51 }, (_, at) => ({ TagKey: `k${at}`, TagValue: '' })) }, 'TagException', 'Too many tags'],
-    [{ Policy: policyWith({ Principal: { AWS: '111122223333' }, Action: 'kms:*' }) }, 'MalformedPolicyDocumentException', 'The new key policy will not allow you to update the key policy in the future.'],
-    [{ Policy: policyWith({ Principal: { AWS: `arn:aws:iam::${account}:user/nobody` }, Action: 'kms:*' }) }, 'MalformedPolicyDocumentException', 'Policy contains a statement with one or more invalid principals.'],
+    [
+      {
+        Tags: [
+          { TagKey: 'x', TagValue: '' },
+          { TagKey: 'x', TagValue: '' },
+        ],
+      },
+      'TagException',
+      'Duplicate tag keys',
+    ],
+    [
+      { Tags: Array.from({ length: 51 }, (_, at) => ({ TagKey: `k${at}`, TagValue: '' })) },
+      'TagException',
+      'Too many tags',
+    ],
+    [
+      { Policy: policyWith({ Principal: { AWS: '111122223333' }, Action: 'kms:*' }) },
+      'MalformedPolicyDocumentException',
+      'The new key policy will not allow you to update the key policy in the future.',
+    ],
+    [
+      { Policy: policyWith({ Principal: { AWS: `arn:aws:iam::${account}:user/nobody` }, Action: 'kms:*' }) },
+      'MalformedPolicyDocumentException',
+      'Policy contains a statement with one or more invalid principals.',
+    ],
   ])('refuses %j', async (input, type, message) => {
     const { status, json } = await world.call('CreateKey', input)
     expect([status, json]).toEqual([400, { __type: type, message }])
@@ -95,9 +149,12 @@ describe('ListKeys', () => {
 
   test("refuses another list's marker", async () => {
     const key = await world.key()
-    for (const name of ['alias/a', 'alias/b']) await world.call('CreateAlias', { AliasName: name, TargetKeyId: key.KeyId })
+    for (const name of ['alias/a', 'alias/b'])
+      await world.call('CreateAlias', { AliasName: name, TargetKeyId: key.KeyId })
     const { json } = await world.call('ListAliases', { Limit: 1 })
-    expect((await world.call('ListKeys', { Marker: json.NextMarker })).json).toEqual({ __type: 'InvalidMarkerException' })
+    expect((await world.call('ListKeys', { Marker: json.NextMarker })).json).toEqual({
+      __type: 'InvalidMarkerException',
+    })
   })
 })
 
@@ -105,23 +162,37 @@ describe('deletion', () => {
   test('is in the window that was asked for, thirty days by default', async () => {
     const [one, two] = [await world.key(), await world.key()]
     const seven = await world.call('ScheduleKeyDeletion', { KeyId: one.KeyId, PendingWindowInDays: 7 })
-    expect(seven.json).toEqual({ KeyId: one.Arn, DeletionDate: (world.nowMs + 7 * day) / 1000, KeyState: 'PendingDeletion', PendingWindowInDays: 7 })
+    expect(seven.json).toEqual({
+      KeyId: one.Arn,
+      DeletionDate: (world.nowMs + 7 * day) / 1000,
+      KeyState: 'PendingDeletion',
+      PendingWindowInDays: 7,
+    })
     const thirty = await world.call('ScheduleKeyDeletion', { KeyId: two.KeyId })
     expect(thirty.json).toMatchObject({ DeletionDate: (world.nowMs + 30 * day) / 1000, PendingWindowInDays: 30 })
     expect(world.records.at(-1)).toMatchObject({
       requestParameters: { keyId: two.KeyId, pendingWindowInDays: 30 },
-      responseElements: { keyId: two.Arn, keyState: 'PendingDeletion', deletionDate: new Date(world.nowMs + 30 * day).toISOString() },
+      responseElements: {
+        keyId: two.Arn,
+        keyState: 'PendingDeletion',
+        deletionDate: new Date(world.nowMs + 30 * day).toISOString(),
+      },
     })
     expect((await world.call('DescribeKey', { KeyId: one.KeyId })).json.KeyMetadata).toMatchObject({
-      KeyState: 'PendingDeletion', Enabled: false, DeletionDate: (world.nowMs + 7 * day) / 1000,
+      KeyState: 'PendingDeletion',
+      Enabled: false,
+      DeletionDate: (world.nowMs + 7 * day) / 1000,
     })
   })
 
-  test.each([6, 31, 1, 365])('of %i days is refused by the service, though the model has it', async (PendingWindowInDays) => {
-    const { KeyId } = await world.key()
-    const { json } = await world.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays })
-    expect(json).toEqual({ __type: 'ValidationException', message: 'PendingWindowInDays must be between 7 and 30' })
-  })
+  test.each([6, 31, 1, 365])(
+    'of %i days is refused by the service, though the model has it',
+    async (PendingWindowInDays) => {
+      const { KeyId } = await world.key()
+      const { json } = await world.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays })
+      expect(json).toEqual({ __type: 'ValidationException', message: 'PendingWindowInDays must be between 7 and 30' })
+    },
+  )
 
   test('taken back leaves the key disabled, with no date', async () => {
     const { KeyId, Arn } = await world.key()
@@ -138,15 +209,20 @@ describe('deletion', () => {
 describe('changes', () => {
   test('EnableKey on an enabled key and DisableKey on a disabled one succeed', async () => {
     const { KeyId } = await world.key()
-    for (const action of ['EnableKey', 'DisableKey', 'DisableKey']) expect([(await world.call(action, { KeyId })).status, action]).toEqual([200, action])
+    for (const action of ['EnableKey', 'DisableKey', 'DisableKey'])
+      expect([(await world.call(action, { KeyId })).status, action]).toEqual([200, action])
   })
 
   test('of many writers at once are all kept', async () => {
     const { KeyId } = await world.key()
     const names = Array.from({ length: 8 }, (_, at) => `k${at}`)
-    const answers = await Promise.all(names.map((TagKey) => world.call('TagResource', { KeyId, Tags: [{ TagKey, TagValue: 'x' }] })))
+    const answers = await Promise.all(
+      names.map((TagKey) => world.call('TagResource', { KeyId, Tags: [{ TagKey, TagValue: 'x' }] })),
+    )
     expect(answers.map((answer) => answer.status)).toEqual(names.map(() => 200))
-    expect((await world.call('ListResourceTags', { KeyId })).json.Tags.map((tag: { TagKey: string }) => tag.TagKey)).toEqual(names)
+    expect(
+      (await world.call('ListResourceTags', { KeyId })).json.Tags.map((tag: { TagKey: string }) => tag.TagKey),
+    ).toEqual(names)
   })
 
   test('are decided anew on what another writer left, not on what was read first', async () => {
@@ -161,7 +237,10 @@ describe('changes', () => {
       }
       return key
     }
-    expect((await world.call('EnableKey', { KeyId })).json).toEqual({ __type: 'KMSInvalidStateException', message: `${Arn} is pending deletion.` })
+    expect((await world.call('EnableKey', { KeyId })).json).toEqual({
+      __type: 'KMSInvalidStateException',
+      message: `${Arn} is pending deletion.`,
+    })
     expect(world.records.at(-1)?.resources).toHaveLength(1)
   })
 

@@ -15,7 +15,11 @@ export async function stage(world: TestWorld): Promise<Stage> {
   const otherKeyId = (await world.key()).KeyId
   const alias = 'alias/staged'
   await world.call('CreateAlias', { AliasName: alias, TargetKeyId: keyId })
-  const encrypted = await world.call('Encrypt', { KeyId: keyId, Plaintext: base64('plaintext'), EncryptionContext: { team: 'red' } })
+  const encrypted = await world.call('Encrypt', {
+    KeyId: keyId,
+    Plaintext: base64('plaintext'),
+    EncryptionContext: { team: 'red' },
+  })
   return { keyId, otherKeyId, alias, ciphertext: encrypted.json.CiphertextBlob }
 }
 
@@ -24,15 +28,31 @@ type Input = Readonly<Record<string, unknown>>
 const policy = (account: string) =>
   JSON.stringify({
     Version: '2012-10-17',
-    Statement: [{ Sid: 'root', Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Action: 'kms:*', Resource: '*' }],
+    Statement: [
+      {
+        Sid: 'root',
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${account}:root` },
+        Action: 'kms:*',
+        Resource: '*',
+      },
+    ],
   })
 
 /** One valid input for each operation: members that the schema requires, and those that make the call whole. */
 export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   CancelKeyDeletion: ({ keyId }) => ({ KeyId: keyId }),
   CreateAlias: ({ keyId }) => ({ AliasName: 'alias/new', TargetKeyId: keyId }),
-  CreateKey: () => ({ Description: 'new', Tags: [{ TagKey: 'team', TagValue: 'red' }], Policy: policy('000000000000') }),
-  Decrypt: ({ ciphertext, keyId }) => ({ KeyId: keyId, CiphertextBlob: ciphertext, EncryptionContext: { team: 'red' } }),
+  CreateKey: () => ({
+    Description: 'new',
+    Tags: [{ TagKey: 'team', TagValue: 'red' }],
+    Policy: policy('000000000000'),
+  }),
+  Decrypt: ({ ciphertext, keyId }) => ({
+    KeyId: keyId,
+    CiphertextBlob: ciphertext,
+    EncryptionContext: { team: 'red' },
+  }),
   DeleteAlias: ({ alias }) => ({ AliasName: alias }),
   DescribeKey: ({ keyId }) => ({ KeyId: keyId }),
   DisableKey: ({ keyId }) => ({ KeyId: keyId }),

@@ -50,7 +50,12 @@ export function memoryStore(): Records {
         await keys.create(key.id, key)
       },
       replace: (key) => keys.replace(key.id, key),
-      list: (account, page) => keys.list((key) => key.account === account, (key) => key.id, page),
+      list: (account, page) =>
+        keys.list(
+          (key) => key.account === account,
+          (key) => key.id,
+          page,
+        ),
     },
     materials: { find: (keyId, id) => materials.find(materialId(keyId, id)) },
     aliases: {

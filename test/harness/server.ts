@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Credentials } from './sign.ts'
 
 export type HostKind = 'local' | 'offline'
@@ -18,12 +19,14 @@ export interface RunningServer {
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>
 }
 
-const root = new URL('../..', import.meta.url).pathname
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const scripts: Record<HostKind, string> = { local: 'scripts/serve.ts', offline: 'scripts/offline.ts' }
 
 /** An environment without settings of the caller's: those would make a test's outcome the machine's. */
 export function cleanEnv(more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(?:KEYSTEAD_|AWS_|SOFTHSM2_|VITEST|NODE_ENV|NODE_OPTIONS)/.test(name))
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(?:KEYSTEAD_|AWS_|SOFTHSM2_|VITEST|NODE_ENV|NODE_OPTIONS)/.test(name),
+  )
   return { ...Object.fromEntries(kept), ...more }
 }
 
@@ -43,7 +46,8 @@ const exited = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
 
 /** Starts a host as its npm script does and resolves when it says where it is. */
 export async function startServer(
-  kind: HostKind = 'local', options: { readonly home?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  kind: HostKind = 'local',
+  options: { readonly home?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningServer> {
   const home = options.home ?? newHome()
   const port = kind === 'offline' ? String(20_000 + Math.floor(Math.random() * 20_000)) : '0'

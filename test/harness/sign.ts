@@ -40,7 +40,8 @@ export interface Unsigned {
 
 /** The headers of a request signed by AWS's own signer. */
 export async function signedHeaders(
-  request: Unsigned, credentials: Credentials,
+  request: Unsigned,
+  credentials: Credentials,
   at: { readonly region?: string; readonly service?: string; readonly date?: Date } = {},
 ): Promise<Record<string, string>> {
   const signer = new SignatureV4({
@@ -53,7 +54,15 @@ export async function signedHeaders(
   const parsed: Record<string, string[]> = {}
   for (const [name, value] of new URLSearchParams(query)) parsed[name] = [...(parsed[name] ?? []), value]
   const signed = await signer.sign(
-    { protocol: 'http:', hostname: request.headers.host ?? '', method: request.method, path, query: parsed, headers: { ...request.headers }, body: request.body },
+    {
+      protocol: 'http:',
+      hostname: request.headers.host ?? '',
+      method: request.method,
+      path,
+      query: parsed,
+      headers: { ...request.headers },
+      body: request.body,
+    },
     { signingDate: at.date ?? new Date() },
   )
   return signed.headers

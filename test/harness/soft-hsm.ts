@@ -38,7 +38,11 @@ export class SoftHsm implements Hsm {
     return this.#wrap(owner, randomBytes(32))
   }
 
-  async encrypt(material: Material, plaintext: Uint8Array, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
+  async encrypt(
+    material: Material,
+    plaintext: Uint8Array,
+    context: Readonly<Record<string, string>>,
+  ): Promise<Uint8Array> {
     const key = this.#unwrap(ownerOf(material), material.wrapped)
     const iv = randomBytes(12)
     const header = headerOf(material.keyId, material.id, new Uint8Array(40))
@@ -46,7 +50,11 @@ export class SoftHsm implements Hsm {
     return concat(header, iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
   }
 
-  async decrypt(material: Material, ciphertext: Ciphertext, context: Readonly<Record<string, string>>): Promise<Uint8Array> {
+  async decrypt(
+    material: Material,
+    ciphertext: Ciphertext,
+    context: Readonly<Record<string, string>>,
+  ): Promise<Uint8Array> {
     const key = this.#unwrap(ownerOf(material), material.wrapped)
     const { header, iv, body } = ciphertext
     try {

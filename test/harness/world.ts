@@ -11,7 +11,10 @@ import { SoftHsm, secretKey } from './soft-hsm.ts'
 
 export const account = '000000000000'
 export const region = 'us-east-1'
-export const root: Credentials = { accessKeyId: 'AKIAROOTROOTROOTROOT', secretAccessKey: 'a-secret-for-tests-that-guards-nothing-x' }
+export const root: Credentials = {
+  accessKeyId: 'AKIAROOTROOTROOTROOT',
+  secretAccessKey: 'a-secret-for-tests-that-guards-nothing-x',
+}
 
 export interface Answer {
   readonly status: number
@@ -34,7 +37,7 @@ export class TestWorld {
     aliases: this.store.aliases,
     accessKeys: this.store.accessKeys,
     hsm: this.hsm,
-    signingKeys: new SigningKeys(this.hsm),
+    signingKeys: new SigningKeys(this.hsm, new Uint8Array(32)),
     audit: {
       write: async (record) => {
         if (this.auditFailure) throw this.auditFailure
@@ -61,15 +64,27 @@ export class TestWorld {
   /** The root user of an account, with an access key. */
   async addRoot(of: string, credentials: Credentials): Promise<void> {
     const id = credentials.accessKeyId
-    const wrapped = await this.hsm.wrapSecret(ownerOfSecret({ account: of, id }), secretKey(credentials.secretAccessKey))
-    const principal = { type: 'Root', account: of, arn: rootArn({ partition: 'aws', account: of }), principalId: of } as const
+    const wrapped = await this.hsm.wrapSecret(
+      ownerOfSecret({ account: of, id }),
+      secretKey(credentials.secretAccessKey),
+    )
+    const principal = {
+      type: 'Root',
+      account: of,
+      arn: rootArn({ partition: 'aws', account: of }),
+      principalId: of,
+    } as const
     await this.open.accessKeys.create({ id, account: of, status: 'Active', principal, createdAt: this.nowMs, wrapped })
   }
 
   /** `POST /` with a target, signed by AWS's signer unless told otherwise. */
   async call(action: string, input: unknown = {}, by: Credentials | 'nobody' = root): Promise<Answer> {
     const body = typeof input === 'string' ? input : JSON.stringify(input)
-    const headers = { host: 'localhost:4599', 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `TrentService.${action}` }
+    const headers = {
+      host: 'localhost:4599',
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': `TrentService.${action}`,
+    }
     return this.send({ method: 'POST', target: '/', headers, body }, by)
   }
 
@@ -79,7 +94,8 @@ export class TestWorld {
     via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
     pathParameters?: Record<string, string>,
   ): Promise<Answer> {
-    const headers = by === 'nobody' ? request.headers : await signedHeaders(request, by, { region, date: new Date(this.nowMs) })
+    const headers =
+      by === 'nobody' ? request.headers : await signedHeaders(request, by, { region, date: new Date(this.nowMs) })
     return this.receive({ ...request, headers }, via, pathParameters)
   }
 
@@ -108,7 +124,9 @@ export function eventOf(
   pathParameters?: Record<string, string>,
 ): APIGatewayProxyEventV2 {
   const [path = '/', query = ''] = request.target.split('?')
-  const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]))
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value]),
+  )
   return {
     version: '2.0',
     routeKey: '$default',
@@ -116,9 +134,22 @@ export function eventOf(
     rawQueryString: query,
     headers,
     requestContext: {
-      accountId: '', apiId: '', domainName: 'localhost', domainPrefix: '', requestId: '', routeKey: '$default', stage: '$default',
-      time: '', timeEpoch: 0,
-      http: { method: request.method, path, protocol: 'HTTP/1.1', sourceIp: '192.0.2.1', userAgent: headers['user-agent'] ?? '' },
+      accountId: '',
+      apiId: '',
+      domainName: 'localhost',
+      domainPrefix: '',
+      requestId: '',
+      routeKey: '$default',
+      stage: '$default',
+      time: '',
+      timeEpoch: 0,
+      http: {
+        method: request.method,
+        path,
+        protocol: 'HTTP/1.1',
+        sourceIp: '192.0.2.1',
+        userAgent: headers['user-agent'] ?? '',
+      },
     },
     body: Buffer.from(request.body as string).toString('base64'),
     isBase64Encoded: true,

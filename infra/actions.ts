@@ -1,0 +1,138 @@
+/** The permission table: what each operation demands of whom, as the procedure will demand it. */
+import { actionsOf, fromKey, fromMembers, fromRequest } from '../lib/authorize.ts'
+import type { Caller } from '../lib/identity/caller.ts'
+import { type Key, keyStates } from '../lib/keys/key.ts'
+import type { AnyOperation, KeyRule, Request } from '../lib/operation.ts'
+import type { AnyShape } from '../lib/schema/shape.ts'
+import type { Entry } from './catalog.ts'
+
+const account = '111122223333'
+const place = { partition: 'aws', region: 'us-east-1', account }
+const caller: Caller = { type: 'Root', account, arn: '', principalId: '', accessKeyId: '' }
+const request: Request = {
+  id: '',
+  method: '',
+  path: '',
+  query: '',
+  headers: { 'user-agent': '-', referer: '-' },
+  body: new Uint8Array(),
+  sourceIp: '',
+  secure: true,
+}
+const key: Key = {
+  id: '',
+  arn: '',
+  account,
+  revision: 1,
+  createdAt: 0,
+  description: '',
+  spec: 'SYMMETRIC_DEFAULT',
+  usage: 'ENCRYPT_DECRYPT',
+  origin: 'AWS_KMS',
+  state: 'Enabled',
+  policy: '',
+  tags: { '*tag*': '' },
+}
+
+/** An input that has every member, so that whatever hangs on one shows. */
+const fullInput = ({ input }: AnyOperation) =>
+  Object.fromEntries(Object.entries<AnyShape>(input.members).map(([name, shape]) => [name, sampleOf(name, shape)]))
+
+function sampleOf(name: string, shape: AnyShape): unknown {
+  if (name === 'Tags') return [{ TagKey: '*tag*', TagValue: '' }]
+  if (shape.kind === 'list') return ['']
+  return shape.kind === 'map' ? { '*name*': '' } : ''
+}
+
+const identifiers = {
+  any: 'key id, key ARN, alias, alias ARN',
+  key: 'key id, key ARN',
+  target: 'key id, key ARN',
+  'alias-name': 'alias',
+} as const satisfies Record<KeyRule['by'], string>
+
+const statesOf = ({ states }: KeyRule): string => {
+  const refused = keyStates.filter((state) => Object.hasOwn(states, state))
+  if (refused.length === 0) return 'any'
+  const allowed = keyStates.filter((state) => !refused.includes(state))
+  return allowed.length <= refused.length ? allowed.join(', ') : `any but ${refused.join(', ')}`
+}
+
+const namesOf = (entries: readonly (readonly [string, unknown])[]): readonly string[] =>
+  entries.filter(([, value]) => value !== undefined).map(([name]) => name)
+
+const onEveryKey = namesOf(fromKey({ member: '', key, rule: { by: 'key', states: {} } }, {}))
+const onEveryRequest = namesOf(fromRequest(request, caller, place, 0))
+
+type Row = readonly string[]
+const columns: Row = [
+  'Operation',
+  'Actions',
+  'Resource',
+  'Policies',
+  'Other accounts',
+  'Named by',
+  'Key usage',
+  'Key states',
+  'Condition keys',
+]
+
+const code = (texts: readonly string[]): string => texts.map((text) => `\`${text}\``).join(', ')
+
+function rowsOf({ operation }: Entry): readonly Row[] {
+  const input = fullInput(operation)
+  const member = namesOf(fromMembers(operation, input))
+  const rules = Object.entries<KeyRule>(operation.on)
+  const onKeys = rules.filter(([, rule]) => !rule.filter)
+  const rows: Row[] = []
+  if (operation.alias !== undefined) {
+    rows.push([
+      operation.name,
+      code([`kms:${operation.name}`]),
+      `alias in \`${operation.alias}\``,
+      'identity',
+      'no',
+      '',
+      '',
+      '',
+      code(member),
+    ])
+  }
+  if (onKeys.length === 0 && operation.alias === undefined) {
+    rows.push([operation.name, code(actionsOf(operation, input)), '`*`', 'identity', 'no', '', '', '', code(member)])
+  }
+  for (const [name, rule] of onKeys) {
+    const ownKeys = namesOf(fromKey({ member: name, key, rule, ...(rule.by === 'any' && { alias: '-' }) }, input))
+    const sameKey = onKeys.length > 1 && operation.alias === undefined ? ['kms:ReEncryptOnSameKey'] : []
+    rows.push([
+      operation.name,
+      code(actionsOf(operation, input, rule.action)),
+      `key in \`${name}\``,
+      'key, identity',
+      rule.foreign ? 'yes' : 'no',
+      rule.encryption?.ciphertext === undefined
+        ? identifiers[rule.by]
+        : `\`${rule.encryption.ciphertext}\`; ${identifiers[rule.by]}`,
+      rule.usage ?? '',
+      statesOf(rule),
+      code([...member, ...ownKeys.filter((each) => !onEveryKey.includes(each)), ...sameKey]),
+    ])
+  }
+  return rows
+}
+
+const line = (row: Row): string => `| ${row.join(' | ')} |`
+
+export const actionsTable = (
+  entries: readonly Entry[],
+): string => `<!-- Derived from the registry of operations by infra/derive.ts; do not edit. -->
+
+# What each operation demands
+
+Each row is decided by itself, and every row of an operation must allow the request. *Actions* after the first are
+demanded only where the request asks for what they permit. *Policies* says which can allow it; any of them can deny it.
+
+A condition can use the keys of its row, on every key ${code(onEveryKey)}, and on every request ${code(onEveryRequest)}.
+
+${[line(columns), line(columns.map(() => '---')), ...entries.flatMap(rowsOf).map(line)].join('\n')}
+`

@@ -1,0 +1,62 @@
+/** The registry and the tree of functions, held against each other: what everything derived starts from. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { operations } from '../functions/index.ts'
+import type { AnyOperation } from '../lib/operation.ts'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The Lambda behind `POST /`. */
+export const frontDoor = 'front-door'
+
+export interface Entry {
+  readonly operation: AnyOperation
+  readonly group: string
+  /** The action in kebab-case: the file's, the bundle's and the Lambda's name. */
+  readonly kebab: string
+  /** From the root of the tree. */
+  readonly file: string
+  readonly method: string
+  readonly path: string
+}
+
+export const kebabOf = (name: string): string => name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()
+
+/**
+ * Every operation with its file, in the registry's order.
+ * @throws Error when the registry and the tree differ, or two operations share a route
+ */
+export function catalog(all: readonly AnyOperation[] = operations, files = operationFiles()): readonly Entry[] {
+  const entries = all.map((operation) => {
+    const kebab = kebabOf(operation.name)
+    const found = files.filter((file) => file.endsWith(`/${kebab}.ts`))
+    const [file] = found
+    if (file === undefined || found.length > 1)
+      throw new Error(`${operation.name} needs one file functions/<group>/${kebab}.ts`)
+    const [method = '', path = ''] = operation.route.split(' ')
+    return { operation, group: file.split('/')[1] ?? '', kebab, file, method, path }
+  })
+  const known = new Set(entries.map(({ file }) => file))
+  const stray = files.find((file) => !known.has(file))
+  if (stray !== undefined) throw new Error(`${stray} holds no operation of the registry`)
+  const routes = new Set<string>()
+  for (const { operation, method, path } of entries) {
+    const shape = `${method} ${path.replace(/\{\w+\}/g, '{}')}`
+    if (routes.has(shape))
+      throw new Error(`${operation.name} has a route that another operation has: ${operation.route}`)
+    routes.add(shape)
+    for (const [, member = ''] of path.matchAll(/\{(\w+)\}/g)) {
+      if (!Object.hasOwn(operation.input.members, member))
+        throw new Error(`${operation.name} has no ${member} for its route`)
+    }
+  }
+  return entries
+}
+
+function operationFiles(): readonly string[] {
+  return readdirSync(join(root, 'functions'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /^\w+\/[\w-]+\.ts$/.test(file))
+    .map((file) => `functions/${file}`)
+    .sort()
+}

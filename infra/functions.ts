@@ -1,0 +1,44 @@
+import { type Entry, frontDoor } from './catalog.ts'
+import { roleOf } from './roles.ts'
+
+/** What a Lambda is, as serverless.yml has it. */
+interface LambdaFunction {
+  readonly description: string
+  readonly handler: string
+  readonly role: string
+  readonly timeout: number
+  readonly memorySize: number
+  readonly package: { readonly patterns: readonly string[] }
+  readonly events: readonly { readonly httpApi: string }[]
+}
+
+/** An HTTP API waits 30 seconds; a Lambda that ends before it says why. */
+const timeout = 29
+
+/** Memory buys processor time too, which a cold start and the cryptography outside the HSM are made of. */
+const memorySize = { plain: 512, hsm: 1024 } as const
+
+const lambda = (
+  kebab: string,
+  route: string,
+  description: string,
+  memory: keyof typeof memorySize,
+): LambdaFunction => ({
+  description,
+  handler: `dist/${kebab}.handler`,
+  role: roleOf(kebab),
+  timeout,
+  memorySize: memorySize[memory],
+  package: { patterns: ['!**', `dist/${kebab}.mjs`, 'dist/node_modules/**'] },
+  events: [{ httpApi: route }],
+})
+
+export const functionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({
+  [frontDoor]: lambda(frontDoor, 'POST /', 'Every operation, by its X-Amz-Target.', 'hsm'),
+  ...Object.fromEntries(
+    entries.map(({ kebab, operation }) => [
+      kebab,
+      lambda(kebab, operation.route, operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
+    ]),
+  ),
+})

@@ -1,0 +1,95 @@
+/** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
+import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
+import { type Entry, frontDoor } from './catalog.ts'
+
+interface Statement {
+  readonly Effect: 'Allow'
+  readonly Action: readonly string[]
+  readonly Resource: readonly unknown[]
+  readonly Condition?: object
+}
+
+/** The store's part of a capability: partitions of items, indexes that list them, and the calls that change them. */
+interface Access {
+  readonly items: readonly string[]
+  readonly indexes: readonly string[]
+  readonly writes: readonly string[]
+}
+
+/** design.md's table layout; materials are in their key's partition. */
+const access = {
+  keyStore: { items: ['KEY#*'], indexes: ['GSI1'], writes: ['dynamodb:PutItem'] },
+  materials: { items: ['KEY#*'], indexes: [], writes: [] },
+  aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
+  accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem'] },
+  hsm: { items: [], indexes: [], writes: [] },
+} as const satisfies Record<Capability, Access>
+
+const arnOf = (resource: string) => ({ 'Fn::GetAtt': [resource, 'Arn'] })
+const indexArn = (index: string) => ({ 'Fn::Sub': `\${StoreTable.Arn}/index/${index}` })
+
+const pascal = (kebab: string): string => kebab.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+/** The logical id of a Lambda's role. */
+export const roleOf = (kebab: string): string => `${pascal(kebab)}Role`
+
+/** The logical id that the Serverless Framework gives a Lambda's log group. */
+const logGroupOf = (kebab: string): string =>
+  `${kebab.replaceAll('-', 'Dash').replace(/^\w/, (c) => c.toUpperCase())}LogGroup`
+
+/** The capabilities of an operation, and those of the procedure around it: whoever names a key has it looked up. */
+function readsOf({ on, needs }: AnyOperation): readonly Capability[] {
+  const rules = Object.values<KeyRule>(on)
+  const looksUp: readonly Capability[] = rules.length > 0 ? ['keyStore'] : []
+  const byAlias: readonly Capability[] = rules.some(({ by }) => by === 'any' || by === 'alias-name') ? ['aliases'] : []
+  return ['accessKeys', ...looksUp, ...byAlias, ...needs]
+}
+
+const unique = (values: readonly string[]): readonly string[] => [...new Set(values)].sort()
+
+const onItems = (actions: readonly string[], items: readonly string[]): Statement => ({
+  Effect: 'Allow',
+  Action: actions,
+  Resource: [arnOf('StoreTable')],
+  Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
+})
+
+function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {
+  const indexes = unique(operations.flatMap(({ needs }) => needs.flatMap((need: Capability) => access[need].indexes)))
+  const changed: readonly Capability[] = operations.filter(({ readOnly }) => !readOnly).flatMap(({ needs }) => needs)
+  const writers = [...new Set(changed)].sort().filter((need) => access[need].writes.length > 0)
+  return [
+    onItems(['dynamodb:GetItem'], unique(operations.flatMap(readsOf).flatMap((need) => access[need].items))),
+    ...(indexes.length > 0
+      ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]
+      : []),
+    ...writers.map((need) => onItems(access[need].writes, access[need].items)),
+    { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
+    // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
+    { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+    { Effect: 'Allow', Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: [arnOf(logGroupOf(kebab))] },
+  ]
+}
+
+const role = (kebab: string, operations: readonly AnyOperation[]) => ({
+  Type: 'AWS::IAM::Role',
+  Properties: {
+    AssumeRolePolicyDocument: {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
+    },
+    Policies: [
+      { PolicyName: kebab, PolicyDocument: { Version: '2012-10-17', Statement: statementsOf(operations, kebab) } },
+    ],
+  },
+})
+
+export const rolesOf = (entries: readonly Entry[]) => ({
+  Resources: {
+    [roleOf(frontDoor)]: role(
+      frontDoor,
+      entries.map(({ operation }) => operation),
+    ),
+    ...Object.fromEntries(entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, [operation])])),
+  },
+})

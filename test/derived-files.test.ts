@@ -1,0 +1,189 @@
+/** What is derived from the registry is current, and says what it should. */
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { catalog, frontDoor, kebabOf } from '../infra/catalog.ts'
+import { derived, stale, withConfiguration } from '../infra/derive.ts'
+import { functionsOf } from '../infra/functions.ts'
+import { openapiOf } from '../infra/openapi.ts'
+import { rolesOf } from '../infra/roles.ts'
+import { yamlOf } from '../infra/yaml.ts'
+import { settings } from '../lib/config.ts'
+import type { AnyOperation } from '../lib/operation.ts'
+
+const entries = catalog()
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+
+test('every derived file is current', () => {
+  expect(stale()).toEqual([])
+})
+
+test('a derived file that differs, is missing or is strange is named', () => {
+  const files = new Map(derived())
+  files.delete('infra/derived/roles.yml')
+  files.set('infra/derived/actions.md', 'other')
+  files.set('infra/derived/new.md', 'new')
+  expect(stale(files)).toEqual(['infra/derived/actions.md', 'infra/derived/new.md', 'infra/derived/roles.yml'])
+})
+
+describe('the catalog', () => {
+  const [entry] = entries
+  const operation: AnyOperation = { ...(entry?.operation as AnyOperation), name: 'PutName', route: 'PUT /names' }
+  const file = 'functions/keys/put-name.ts'
+
+  test('finds an operation by its name in kebab-case', () => {
+    expect(catalog([operation], [file])).toMatchObject([
+      { kebab: 'put-name', group: 'keys', file, method: 'PUT', path: '/names' },
+    ])
+    expect(kebabOf('GenerateDataKeyWithoutPlaintext')).toBe('generate-data-key-without-plaintext')
+  })
+  test('refuses an operation without a file, or with two', () => {
+    const refusal = 'PutName needs one file functions/<group>/put-name.ts'
+    expect(() => catalog([operation], [])).toThrow(refusal)
+    expect(() => catalog([operation], [file, 'functions/tags/put-name.ts'])).toThrow(refusal)
+  })
+  test('refuses a file without an operation', () => {
+    expect(() => catalog([], [file])).toThrow(`${file} holds no operation of the registry`)
+  })
+  test('refuses two operations on one route', () => {
+    const other = { ...operation, name: 'PutOther' }
+    expect(() => catalog([operation, other], [file, 'functions/keys/put-other.ts'])).toThrow(
+      'PutOther has a route that another operation has: PUT /names',
+    )
+  })
+  test('refuses a route with a member that the input has not', () => {
+    expect(() => catalog([{ ...operation, route: 'PUT /names/{NoSuch}' }], [file])).toThrow(
+      'PutName has no NoSuch for its route',
+    )
+  })
+})
+
+interface Statement {
+  readonly Action: readonly string[]
+  readonly Resource: readonly unknown[]
+}
+const statementsOf = (id: string): readonly Statement[] => {
+  const role = rolesOf(entries).Resources[id]
+  if (!role) throw new Error(`no role ${id}`)
+  return role.Properties.Policies.flatMap(({ PolicyDocument }) => [...PolicyDocument.Statement])
+}
+const storeActions = (id: string): readonly string[] =>
+  statementsOf(id)
+    .filter(({ Resource }) => JSON.stringify(Resource).includes('StoreTable'))
+    .flatMap(({ Action }) => Action)
+
+describe('roles', () => {
+  const roles = rolesOf(entries)
+
+  test('every Lambda has one of its own', () => {
+    const wanted = Object.values(functionsOf(entries)).map(({ role }) => role)
+    expect(new Set(wanted).size).toBe(entries.length + 1)
+    expect(Object.keys(roles.Resources).sort()).toEqual(wanted.toSorted())
+  })
+  test('none names a resource or an action by a wildcard', () => {
+    for (const id of Object.keys(roles.Resources)) {
+      for (const { Action, Resource } of statementsOf(id)) expect(JSON.stringify([Action, Resource])).not.toContain('*')
+    }
+  })
+  test('every resource named is made by a template', () => {
+    const templates = read('infra/tables.yml') + read('infra/hsm.yml')
+    const named = JSON.stringify(roles).matchAll(/"(?:Ref":|Fn::GetAtt":\[|Fn::Sub":)"(?:\$\{)?(\w+)/g)
+    const made = new Set(Array.from(named, ([, id = '']) => id).filter((id) => !id.endsWith('LogGroup')))
+    expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'StoreTable'])
+    for (const id of made) expect(templates).toMatch(new RegExp(`^ {2}${id}:$`, 'm'))
+  })
+  test('an operation that only reads cannot change the store', () => {
+    for (const { operation, kebab } of entries.filter(({ operation }) => operation.readOnly)) {
+      const actions = storeActions(functionsOf(entries)[kebab]?.role ?? '')
+      expect([operation.name, actions.filter((action) => !/^dynamodb:(?:GetItem|Query)$/.test(action))]).toEqual([
+        operation.name,
+        [],
+      ])
+    }
+  })
+  test('an operation can change what it needs and nothing else', () => {
+    expect(storeActions('DescribeKeyRole')).toEqual(['dynamodb:GetItem'])
+    expect(storeActions('ListAliasesRole')).toEqual(['dynamodb:GetItem', 'dynamodb:Query'])
+    expect(storeActions('DisableKeyRole')).toEqual(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'])
+    expect(storeActions('DeleteAliasRole')).toEqual([
+      'dynamodb:GetItem',
+      'dynamodb:Query',
+      'dynamodb:PutItem',
+      'dynamodb:DeleteItem',
+    ])
+    expect(JSON.stringify(statementsOf('DeleteAliasRole')[2])).toContain('"dynamodb:LeadingKeys":["ALIAS#*"]')
+  })
+})
+
+describe('the API description', () => {
+  const api = openapiOf(entries) as { paths: Record<string, Record<string, Described>> }
+  interface Described {
+    operationId: string
+    parameters?: { name: string; in: string; required: boolean }[]
+    requestBody?: { content: Record<string, { schema: { properties: object; required?: string[] } }> }
+  }
+
+  test('has every operation, by its route', () => {
+    const described = Object.entries(api.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => `${operationId}: ${method.toUpperCase()} ${path}`),
+    )
+    expect(described.sort()).toEqual(entries.map(({ operation }) => `${operation.name}: ${operation.route}`).sort())
+  })
+  test('has a place for every member of an input, and demands those that are required', () => {
+    for (const { operation, method, path } of entries) {
+      const { parameters = [], requestBody } = api.paths[path]?.[method.toLowerCase()] ?? {}
+      const body = requestBody?.content['application/json']?.schema
+      const places = [...parameters.map(({ name }) => name), ...Object.keys(body?.properties ?? {})]
+      expect([operation.name, places.sort()]).toEqual([operation.name, Object.keys(operation.input.members).sort()])
+      const demanded = [
+        ...parameters.filter(({ required }) => required).map(({ name }) => name),
+        ...(body?.required ?? []),
+      ]
+      expect(demanded).toEqual(expect.arrayContaining((operation.input.json.required as string[] | undefined) ?? []))
+    }
+  })
+})
+
+test('the front door is the Lambda of POST /', () => {
+  expect(functionsOf(entries)[frontDoor]?.events).toEqual([{ httpApi: 'POST /' }])
+})
+
+test("the README's table has every setting, and writing it again changes nothing", () => {
+  const once = withConfiguration(
+    'before\n<!-- derived: configuration -->\nthe table of before\n<!-- /derived -->\nafter\n',
+  )
+  expect(once).toMatch(/^before\n[\s\S]*\nafter\n$/)
+  expect(once).not.toContain('the table of before')
+  for (const name of Object.keys(settings)) expect(once).toContain(`| \`${name}\` |`)
+  expect(withConfiguration(once)).toBe(once)
+  expect(() => withConfiguration('nothing')).toThrow('README.md has no <!-- derived: configuration -->')
+})
+
+test('text that YAML would read as something else is quoted', () => {
+  const texts = [
+    'a',
+    'true',
+    'No',
+    '1',
+    '-a',
+    'a: b',
+    'a #b',
+    'a:',
+    '!**',
+    '*',
+    '',
+    "it's",
+    '2012-10-17',
+    'a\nb',
+    '{a}',
+    '#a',
+    'a "b" c',
+    ' a',
+  ]
+  expect(yamlOf(texts)).toBe(
+    '- "a"\n- "true"\n- "No"\n- "1"\n- "-a"\n- "a: b"\n- "a #b"\n- "a:"\n- "!**"\n- "*"\n- ""\n- it\'s\n' +
+      '- "2012-10-17"\n- "a\\nb"\n- "{a}"\n- "#a"\n- "a \\"b\\" c"\n- " a"\n',
+  )
+  expect(yamlOf({ key: [{ one: 1, none: [] }, { two: { three: true } }], four: {} })).toBe(
+    'key:\n  - one: 1\n    none: []\n  - two:\n      three: true\nfour: {}\n',
+  )
+})

@@ -1,0 +1,55 @@
+import { defineConfig } from 'vitest/config'
+import { Summary } from './scripts/reporter.ts'
+
+/** The add-on must be loaded on a process's main thread, and initialises the HSM once per process: never threads. */
+const pool = 'forks'
+
+/** One file at a time, and never beside another project: these share a token, a server or ports. */
+const alone = (order: number) =>
+  ({ pool, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: order } }) as const
+
+const endToEnd = (name: string, order: number) => ({
+  test: {
+    name,
+    include: ['test/e2e/**/*.test.ts'],
+    globalSetup: ['test/e2e/global-setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    ...alone(order),
+  },
+})
+
+export default defineConfig({
+  test: {
+    pool,
+    reporters: ['default', new Summary()],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [
+            'test/*.test.ts',
+            'test/lib/**/*.test.ts',
+            'test/functions/**/*.test.ts',
+            'test/policy/**/*.test.ts',
+          ],
+          exclude: ['test/lib/hsm/**'],
+          pool,
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'token',
+          include: ['test/lib/hsm/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          ...alone(1),
+        },
+      },
+      endToEnd('e2e', 2),
+      endToEnd('e2e-offline', 3),
+    ],
+  },
+})
