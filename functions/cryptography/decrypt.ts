@@ -1,7 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext, refuseRecipient } from '../../lib/keys/demands.ts'
 import { openerOf } from '../../lib/keys/materials.ts'
-import { states } from '../../lib/keys/states.ts'
+import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -39,15 +39,7 @@ export const decrypt = operation({
     CiphertextForRecipient: ciphertext,
     KeyMaterialId: materialId,
   }),
-  on: {
-    KeyId: {
-      by: 'any',
-      usage: 'ENCRYPT_DECRYPT',
-      states: states.usable,
-      foreign: true,
-      encryption: { algorithm: 'EncryptionAlgorithm', context: 'EncryptionContext', ciphertext: 'CiphertextBlob' },
-    },
-  },
+  on: { KeyId: encryption('', 'CiphertextBlob') },
   demands(input) {
     refuseRecipient(input)
     demandCiphertext(input)

@@ -1,6 +1,6 @@
 import { serve } from '../../lib/http/serve.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
-import { states } from '../../lib/keys/states.ts'
+import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -32,15 +32,7 @@ export const encrypt = operation({
     KeyId: required(keyId),
     EncryptionAlgorithm: required(encryptionAlgorithm),
   }),
-  on: {
-    KeyId: {
-      by: 'any',
-      usage: 'ENCRYPT_DECRYPT',
-      states: states.usable,
-      foreign: true,
-      encryption: { algorithm: 'EncryptionAlgorithm', context: 'EncryptionContext' },
-    },
-  },
+  on: { KeyId: encryption('') },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
     const material = await currentMaterial(materials, keys.KeyId)

@@ -2,7 +2,7 @@ import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { dataKeyLength } from '../../lib/keys/demands.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
-import { states } from '../../lib/keys/states.ts'
+import { dataKeys } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -31,15 +31,7 @@ export const generateDataKeyWithoutPlaintext = operation({
     DryRun: dryRun,
   }),
   output: struct({ CiphertextBlob: required(ciphertext), KeyId: required(keyId), KeyMaterialId: materialId }),
-  on: {
-    KeyId: {
-      by: 'any',
-      usage: 'ENCRYPT_DECRYPT',
-      states: states.usable,
-      foreign: true,
-      encryption: { context: 'EncryptionContext' },
-    },
-  },
+  on: { KeyId: dataKeys },
   demands: (input) => void dataKeyLength(input),
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {

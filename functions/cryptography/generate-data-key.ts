@@ -1,7 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
 import { dataKeyLength, refuseRecipient } from '../../lib/keys/demands.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
-import { states } from '../../lib/keys/states.ts'
+import { dataKeys } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -39,15 +39,7 @@ export const generateDataKey = operation({
     CiphertextForRecipient: ciphertext,
     KeyMaterialId: materialId,
   }),
-  on: {
-    KeyId: {
-      by: 'any',
-      usage: 'ENCRYPT_DECRYPT',
-      states: states.usable,
-      foreign: true,
-      encryption: { context: 'EncryptionContext' },
-    },
-  },
+  on: { KeyId: dataKeys },
   demands(input) {
     refuseRecipient(input)
     dataKeyLength(input)

@@ -2,7 +2,7 @@ import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
 import { currentMaterial, openerOf } from '../../lib/keys/materials.ts'
-import { states } from '../../lib/keys/states.ts'
+import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -16,8 +16,6 @@ import {
   materialId,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
-
-const key = { by: 'any', usage: 'ENCRYPT_DECRYPT', states: states.usable, foreign: true } as const
 
 export const reEncrypt = operation({
   name: 'ReEncrypt',
@@ -46,20 +44,8 @@ export const reEncrypt = operation({
     DestinationKeyMaterialId: materialId,
   }),
   on: {
-    SourceKeyId: {
-      ...key,
-      action: 'kms:ReEncryptFrom',
-      encryption: {
-        algorithm: 'SourceEncryptionAlgorithm',
-        context: 'SourceEncryptionContext',
-        ciphertext: 'CiphertextBlob',
-      },
-    },
-    DestinationKeyId: {
-      ...key,
-      action: 'kms:ReEncryptTo',
-      encryption: { algorithm: 'DestinationEncryptionAlgorithm', context: 'DestinationEncryptionContext' },
-    },
+    SourceKeyId: { ...encryption('Source', 'CiphertextBlob'), action: 'kms:ReEncryptFrom' },
+    DestinationKeyId: { ...encryption('Destination'), action: 'kms:ReEncryptTo' },
   },
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
