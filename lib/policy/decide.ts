@@ -1,0 +1,223 @@
+/**
+ * Whether a caller may do one action on one resource, and why (kms-authz.md §2.2). Pure and total: a document that
+ * cannot be read lets nobody in, and no request makes it throw or take long.
+ */
+import { parseArn } from '../arn.ts'
+import type { PolicyDocument, Statement } from './document.ts'
+import { type GrantAsked, grantedAs, type PolicyGrant } from './grants.ts'
+import { explicitDenyMessage, foreignKeyMessage, implicitDenyMessage, type Layer } from './messages.ts'
+import type { PolicyCaller, PrincipalKind } from './principals.ts'
+import { applies, kindsOf } from './statement.ts'
+import type { RequestContext } from './variables.ts'
+
+export interface NamedPolicy {
+  readonly name: string
+  /** Undefined: it is there, and cannot be read. It may hold a Deny, so it denies everything. */
+  readonly document: PolicyDocument | undefined
+}
+
+export interface DecisionRequest {
+  readonly caller: PolicyCaller
+  /** `kms:Encrypt` */
+  readonly action: string
+  readonly resource: {
+    /** Of a key or an alias, or `*`. */
+    readonly arn: string
+    readonly account: string
+    /** For a key: absent when it cannot be read, or the key does not exist; either lets nobody in. */
+    readonly keyPolicy?: PolicyDocument | undefined
+  }
+  /** Whether the operation may be used from another account at all. */
+  readonly crossAccount: boolean
+  readonly context: RequestContext
+  readonly identityPolicies?: readonly NamedPolicy[]
+  readonly boundary?: NamedPolicy
+  /** None and an empty list are the same: a session without a policy of its own. */
+  readonly sessionPolicies?: readonly NamedPolicy[]
+  /** Of the key: those that are visible to the caller, by time or by token. */
+  readonly grants?: readonly PolicyGrant[]
+  readonly encryptionContext?: NonNullable<GrantAsked['encryptionContext']>
+  readonly proposedGrant?: NonNullable<GrantAsked['proposedGrant']>
+}
+
+export interface Reason {
+  readonly source: Layer | 'grant' | 'root' | 'default'
+  /** Name of the policy, or id of the grant. */
+  readonly policy?: string
+  /** Sid, or where it has none its index. */
+  readonly statement?: string | number
+  readonly detail?: string
+}
+
+export type Decision =
+  | { readonly allowed: true; readonly by: Reason }
+  | { readonly allowed: false; readonly explicit: boolean; readonly by: Reason; readonly message: string }
+
+/** What the policies of one layer say. */
+interface Said {
+  readonly layer: Layer
+  denied?: Reason
+  allowed?: Reason
+}
+
+/** What the key policy says: the Allow statements by the capacity in which they name the caller. */
+interface KeyPolicySaid extends Said {
+  readonly allowedAs: Map<PrincipalKind, Reason>
+}
+
+type Allow = (by: Reason, statement: Statement) => void
+
+function hear(said: Said, policy: NamedPolicy, request: DecisionRequest, allow: Allow): void {
+  const { layer: source } = said
+  const { document, name } = policy
+  if (!document) {
+    said.denied ??= { source, policy: name, detail: 'The policy cannot be read.' }
+    return
+  }
+  for (const [index, statement] of document.statements.entries()) {
+    if (!applies(statement, document, request)) continue
+    const by = { source, policy: name, statement: statement.sid ?? index }
+    if (statement.effect === 'Deny') said.denied ??= by
+    else allow(by, statement)
+  }
+}
+
+function layerSaid(layer: Layer, policies: readonly NamedPolicy[], request: DecisionRequest): Said {
+  const said: Said = { layer }
+  for (const policy of policies) hear(said, policy, request, (by) => (said.allowed ??= by))
+  return said
+}
+
+function keyPolicySaid(document: PolicyDocument, request: DecisionRequest): KeyPolicySaid {
+  const said: KeyPolicySaid = { layer: 'key-policy', allowedAs: new Map() }
+  hear(said, { name: 'default', document }, request, (by, statement) => {
+    for (const kind of kindsOf(statement, request.caller)) if (!said.allowedAs.has(kind)) said.allowedAs.set(kind, by)
+  })
+  return said
+}
+
+/** The caller's own side: what its account and session let it do, whatever the key says. */
+interface Own {
+  /** The layer that denies, and why. */
+  readonly denied: { readonly layer: Layer; readonly by: Reason } | undefined
+  readonly allowed: Reason | undefined
+  /** The boundary or session policy that is there and does not allow. */
+  readonly cappedBy: Layer | undefined
+}
+
+function ownSide(request: DecisionRequest): Own {
+  const { boundary, sessionPolicies = [], identityPolicies = [], caller } = request
+  const identity = layerSaid('identity-policy', identityPolicies, request)
+  const caps = [
+    ...(sessionPolicies.length > 0 ? [layerSaid('session-policy', sessionPolicies, request)] : []),
+    ...(boundary ? [layerSaid('permissions-boundary', [boundary], request)] : []),
+  ]
+  // AWS names identity policy, boundary, session policy in this order where several deny.
+  const [denied] = [identity, ...caps.toReversed()].flatMap(({ layer, denied: by }) => (by ? [{ layer, by }] : []))
+  const allowed = caller.type === 'Root' ? { source: 'root' as const } : identity.allowed
+  return { denied, allowed, cappedBy: caps.find((said) => !said.allowed)?.layer }
+}
+
+const empty: PolicyDocument = { version: '2012-10-17', statements: [] }
+
+const isKey = (arn: string): boolean => parseArn(arn)?.resource.startsWith('key/') === true
+
+const noAllow: Reason = { source: 'default', detail: 'No statement and no grant allows it.' }
+
+export function decide(request: DecisionRequest): Decision {
+  const { caller, action, resource } = request
+  const isLocal = resource.account === caller.account
+  const deny = (message: string, by: Reason, explicit = false): Decision => ({ allowed: false, explicit, by, message })
+  const named = isLocal ? resource.arn : undefined
+  const denyExplicitly = (by: Reason, layer: Layer): Decision =>
+    deny(explicitDenyMessage(caller.arn, action, named, layer), by, true)
+  const denyFor = (missing: Layer): Decision =>
+    deny(implicitDenyMessage(caller.arn, action, named, missing), { ...noAllow, detail: `No ${missing} allows it.` })
+
+  if (!isLocal && !request.crossAccount) {
+    return deny(foreignKeyMessage(caller.arn, action), { source: 'default', detail: 'Not for other accounts.' })
+  }
+
+  const own = ownSide(request)
+  const keyPolicy = resource.keyPolicy ?? (isKey(resource.arn) ? empty : undefined)
+  const fromKey = keyPolicy && keyPolicySaid(keyPolicy, request)
+
+  // A caller from elsewhere first hears of its own side, and nothing of a key that it must not know of.
+  if (fromKey?.denied && isLocal) return denyExplicitly(fromKey.denied, 'key-policy')
+  if (own.denied) return denyExplicitly(own.denied.by, own.denied.layer)
+
+  if (!fromKey) {
+    if (!isLocal) return deny(foreignKeyMessage(caller.arn, action), noAllow)
+    if (!own.allowed) return denyFor('identity-policy')
+    return own.cappedBy ? denyFor(own.cappedBy) : { allowed: true, by: own.allowed }
+  }
+
+  const paths = [...keyPolicyPaths(fromKey, request, isLocal), ...grantPaths(request, isLocal)]
+  const open = fromKey.denied ? undefined : paths.find(({ needs }) => isMet(needs, own))
+  if (open) return { allowed: true, by: open.needs === 'allow' ? together(open.by, own) : open.by }
+
+  // What would have been enough, had the boundary or session policy allowed it, fails for want of that.
+  const uncapped = { ...own, cappedBy: undefined }
+  if (isLocal) {
+    if (own.cappedBy && paths.some(({ needs }) => isMet(needs, uncapped))) return denyFor(own.cappedBy)
+    return denyFor(paths.length > 0 ? 'identity-policy' : 'key-policy')
+  }
+  if (!isMet('allow', own)) {
+    const layer = own.cappedBy ?? 'identity-policy'
+    if (!fromKey.denied) return denyFor(layer)
+    return deny(implicitDenyMessage(caller.arn, action, undefined, layer), fromKey.denied, true)
+  }
+  return deny(foreignKeyMessage(caller.arn, action), fromKey.denied ?? noAllow, fromKey.denied !== undefined)
+}
+
+/** What a way in asks of the caller's own side besides the absence of a deny. */
+type Needs = 'nothing' | 'no-cap' | 'allow'
+
+interface Path {
+  readonly needs: Needs
+  readonly by: Reason
+}
+
+const isMet = (needs: Needs, own: Own): boolean =>
+  needs === 'nothing' || (own.cappedBy === undefined && (needs === 'no-cap' || own.allowed !== undefined))
+
+/** Where both sides must allow, the caller's statement decided, and the key's side made it count. */
+const together = (by: Reason, { allowed }: Own): Reason =>
+  allowed?.source === 'identity-policy'
+    ? { ...allowed, detail: `Together with ${by.source} ${by.statement ?? by.policy}.` }
+    : by
+
+/** What naming the caller in this capacity is worth, where the resource is of the caller's own account. */
+const localNeeds: Readonly<Record<PrincipalKind, Needs>> = {
+  SESSION: 'nothing',
+  USER: 'nothing',
+  ROLE: 'no-cap',
+  ANYONE: 'no-cap',
+  ACCOUNT: 'allow',
+  // INVARIANT: no caller is a service, so nothing ever asks for this.
+  SERVICE: 'allow',
+}
+
+/** From the one that asks least, so that the reason does not depend on the order of statements. */
+const kindsByNeeds = ['SESSION', 'USER', 'ROLE', 'ANYONE', 'ACCOUNT'] as const satisfies readonly PrincipalKind[]
+
+const keyPolicyPaths = ({ allowedAs }: KeyPolicySaid, { caller }: DecisionRequest, isLocal: boolean): readonly Path[] =>
+  kindsByNeeds.flatMap((kind) => {
+    const by = allowedAs.get(kind)
+    if (!by) return []
+    const isRootItself = kind === 'ACCOUNT' && caller.type === 'Root'
+    return [{ by, needs: !isLocal ? 'allow' : isRootItself ? 'nothing' : localNeeds[kind] }]
+  })
+
+/** A grant from the key's own account is only the key's side: a caller from elsewhere needs its account's too. */
+const grantPaths = (request: DecisionRequest, isLocal: boolean): readonly Path[] =>
+  (request.grants ?? []).flatMap((grant) => {
+    const kind = grantedAs(grant, request)
+    if (!kind) return []
+    const isDirect = isLocal || grant.issuingAccount === request.caller.account
+    return [{ by: { source: 'grant', policy: grant.id }, needs: isDirect ? localNeeds[kind] : 'allow' }]
+  })
+
+/** The safety check on a new key policy: whether under it the caller could not change the policy again (§6.3). */
+export const lockedOut = (request: Omit<DecisionRequest, 'action' | 'crossAccount' | 'grants'>): boolean =>
+  !decide({ ...request, action: 'kms:PutKeyPolicy', crossAccount: false, grants: [] }).allowed
