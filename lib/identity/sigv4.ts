@@ -1,7 +1,9 @@
 import { createHmac, createSecretKey, hash } from 'node:crypto'
 import { equal, fromHex } from '../bytes.ts'
 import {
-  IncompleteSignatureException, InvalidSignatureException, MissingAuthenticationTokenException,
+  IncompleteSignatureException,
+  InvalidSignatureException,
+  MissingAuthenticationTokenException,
   UnrecognizedClientException,
 } from '../errors.ts'
 import { canonicalRequest, queryPairs, type RequestHead } from './canonical-request.ts'
@@ -61,9 +63,7 @@ export function readSignature(request: SignedRequest, expected: Expected): Signa
   const { signedHeaders } = authorization
   if (!signedHeaders.includes('host')) throw unsigned('Host')
   if (authorization.algorithm !== algorithm) {
-    throw incomplete(
-      `Unsupported AWS 'algorithm': '${clipped(authorization.algorithm)}' (only ${algorithm} for now).`,
-    )
+    throw incomplete(`Unsupported AWS 'algorithm': '${clipped(authorization.algorithm)}' (only ${algorithm} for now).`)
   }
   const accessKeyId = demandScope(authorization.credential, date, expected)
   demandSigned(headers, signedHeaders)
