@@ -1,0 +1,105 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { BatchWriteCommand, type BatchWriteCommandInput, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { parseArn } from '../arn.ts'
+import type { AuditRecord } from '../audit/record.ts'
+import type { AuditSink } from '../ports.ts'
+import { GroupCommit } from './group-commit.ts'
+
+export interface DynamoSink extends AuditSink {
+  /** Writes what is waiting, then refuses more. */
+  close(): Promise<void>
+}
+
+interface Options {
+  readonly region: string
+  readonly table: string
+  /** A DynamoDB-compatible server, instead of the one of the Region. */
+  readonly endpoint?: string
+  /** After how many days the table may forget a record; for ever unless given. */
+  readonly keepForDays?: number
+  /** Resolves when what the table left unprocessed should be sent again. @param tries 1 after the first sending */
+  readonly backOff?: (tries: number) => Promise<void>
+}
+
+type Writes = NonNullable<BatchWriteCommandInput['RequestItems']>
+
+/** DynamoDB's own limit. */
+const atMost = 25
+const lanes = 8
+const maxTries = 6
+const deadlineMs = 5000
+
+const backOffAtRandom = async (tries: number): Promise<void> => pause(Math.random() * 25 * 2 ** tries)
+
+/** Audit records in a table, found by hour, by key and by principal. */
+export function openDynamoSink(options: Options): DynamoSink {
+  const { region, table, endpoint, keepForDays, backOff = backOffAtRandom } = options
+  const client = new DynamoDBClient({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    maxAttempts: 3,
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
+  })
+  const documents = DynamoDBDocumentClient.from(client)
+
+  const group = new GroupCommit<AuditItem>({ atMost, lanes }, async (items) => {
+    const within = { abortSignal: AbortSignal.timeout(deadlineMs) }
+    let left: Writes = { [table]: items.map((Item) => ({ PutRequest: { Item } })) }
+    for (let tries = 1; ; tries++) {
+      const { UnprocessedItems } = await documents.send(new BatchWriteCommand({ RequestItems: left }), within)
+      if (UnprocessedItems === undefined || Object.keys(UnprocessedItems).length === 0) return
+      if (tries === maxTries) throw new Error(`The table left items unprocessed ${tries} times.`)
+      left = UnprocessedItems
+      await backOff(tries)
+    }
+  })
+  return {
+    write: async (record) => {
+      await Promise.all(itemsOf(record, keepForDays).map((item) => group.add(item)))
+    },
+    close: async () => {
+      await group.close()
+      client.destroy()
+    },
+  }
+}
+
+export interface AuditItem {
+  readonly PK: string
+  readonly SK: string
+  readonly GSI1PK?: string
+  readonly GSI1SK?: string
+  readonly GSI2PK?: string
+  readonly GSI2SK?: string
+  /** Seconds since the epoch. */
+  readonly TTL?: number
+  /** The record's JSON, byte for byte as it was made. */
+  readonly record: string
+}
+
+/**
+ * A record as items: one by its hour, in one of 16 shards, as an hour's records would be too many for one partition;
+ * then, as an index gives an item one place only, one for each further key (ReEncrypt has two), outside the hours.
+ */
+export function itemsOf(record: AuditRecord, keepForDays?: number): readonly AuditItem[] {
+  const { eventID, eventTime, userIdentity, resources = [] } = record
+  const time = new Date(eventTime)
+  const SK = `${time.toISOString()}#${eventID}`
+  // The first digit of a random UUID is as good a die as any.
+  const shard = Number.parseInt(eventID.slice(0, 1), 16) & 15
+  const rest = {
+    ...(keepForDays !== undefined && { TTL: Math.floor(time.getTime() / 1000) + keepForDays * 86_400 }),
+    record: JSON.stringify(record),
+  }
+  const byKey = (arn: string) => ({ GSI1PK: arn, GSI1SK: SK })
+  const principal = typeof userIdentity.arn === 'string' && { GSI2PK: userIdentity.arn, GSI2SK: SK }
+  const [first, ...others] = new Set(resources.map(({ ARN }) => ARN).filter(isKey))
+  const PK = `HOUR#${eventTime.slice(0, 13)}#${shard}`
+  return [
+    { PK, SK, ...(first !== undefined && byKey(first)), ...principal, ...rest },
+    ...others.map((arn, index) => ({ PK: `EVENT#${eventID}#${index + 1}`, SK, ...byKey(arn), ...rest })),
+  ]
+}
+
+const isKey = (arn: string): boolean => parseArn(arn)?.resource.startsWith('key/') === true
