@@ -8,10 +8,11 @@ const pool = 'forks'
 const alone = (order: number) =>
   ({ pool, maxWorkers: 1, fileParallelism: false, sequence: { groupOrder: order } }) as const
 
-const endToEnd = (name: string, order: number) => ({
+const endToEnd = (name: string, order: number, exclude: string[] = []) => ({
   test: {
     name,
     include: ['test/e2e/**/*.test.ts'],
+    exclude,
     globalSetup: ['test/e2e/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
@@ -49,7 +50,8 @@ export default defineConfig({
         },
       },
       endToEnd('e2e', 2),
-      endToEnd('e2e-offline', 3),
+      // How the local host starts and stops is the same, whatever else runs.
+      endToEnd('e2e-offline', 3, ['test/e2e/lifecycle.test.ts']),
     ],
   },
 })

@@ -19,7 +19,6 @@ const host = await startHost({
   port: 0,
   frontDoor: async () => result,
   routes: [],
-  check: async () => {},
   log: () => {},
 })
 process.stdout.write(`Keystead is at ${host.url}\n`)

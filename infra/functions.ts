@@ -20,7 +20,7 @@ const memorySize = { plain: 512, hsm: 1024 } as const
 
 const lambda = (
   kebab: string,
-  route: string,
+  routes: readonly string[],
   description: string,
   memory: keyof typeof memorySize,
 ): LambdaFunction => ({
@@ -30,15 +30,15 @@ const lambda = (
   timeout,
   memorySize: memorySize[memory],
   package: { patterns: ['!**', `dist/${kebab}.mjs`, 'dist/node_modules/**'] },
-  events: [{ httpApi: route }],
+  events: routes.map((httpApi) => ({ httpApi })),
 })
 
 export const functionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({
-  [frontDoor]: lambda(frontDoor, 'POST /', 'Every operation, by its X-Amz-Target.', 'hsm'),
+  [frontDoor]: lambda(frontDoor, ['POST /', 'GET /health'], 'Every operation, by its X-Amz-Target.', 'hsm'),
   ...Object.fromEntries(
     entries.map(({ kebab, operation }) => [
       kebab,
-      lambda(kebab, operation.route, operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
+      lambda(kebab, [operation.route], operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
     ]),
   ),
 })

@@ -54,12 +54,18 @@ const onItems = (actions: readonly string[], items: readonly string[]): Statemen
   Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
 })
 
+/** The item that the health check asks for; it need not be there. */
+const checked = (kebab: string): readonly string[] => (kebab === frontDoor ? ['CHECK'] : [])
+
 function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {
   const indexes = unique(operations.flatMap(({ needs }) => needs.flatMap((need: Capability) => access[need].indexes)))
   const changed: readonly Capability[] = operations.filter(({ readOnly }) => !readOnly).flatMap(({ needs }) => needs)
   const writers = [...new Set(changed)].sort().filter((need) => access[need].writes.length > 0)
   return [
-    onItems(['dynamodb:GetItem'], unique(operations.flatMap(readsOf).flatMap((need) => access[need].items))),
+    onItems(
+      ['dynamodb:GetItem'],
+      unique([...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...checked(kebab)]),
+    ),
     ...(indexes.length > 0
       ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]
       : []),

@@ -19,11 +19,19 @@ export interface Authentication {
  *   UnrecognizedClientException in the order of kms-authz.md §1.6
  */
 export async function authenticate(request: Request, at: Authentication, now: number): Promise<Caller> {
-  const signature = readSignature(request, { service: 'kms', region: at.region, now })
+  const expected = { service: 'kms', region: at.region, now }
+  const signature = readSignature(request, expected)
   const found = await at.accessKeys.find(signature.accessKeyId)
   // Only temporary credentials come with a token, and there are none yet: one beside a long-lived key is refused.
   const accessKey = found?.status === 'Active' && signature.sessionToken === undefined ? found : undefined
-  const matches = signatureMatches(signature, await at.signingKeys.of(accessKey, signature))
+  const key = await at.signingKeys.of(accessKey, signature)
+  // Both paths name the same members, so it is the same request whichever of them was signed.
+  const { strictPath: path } = request
+  const matches =
+    signatureMatches(signature, key) ||
+    (path !== undefined &&
+      path !== request.path &&
+      signatureMatches(readSignature({ ...request, path }, expected), key))
   if (!accessKey) throw new UnrecognizedClientException('The security token included in the request is invalid.')
   if (!matches) {
     throw new InvalidSignatureException(

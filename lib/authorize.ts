@@ -2,8 +2,9 @@ import { aliasArn, keyArn, type Place } from './arn.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import type { AnyOperation, Request } from './operation.ts'
-import { type ContextValue, decide, type RequestContext } from './policy/decide.ts'
+import { decide } from './policy/decide.ts'
 import { type PolicyDocument, parseStoredPolicy } from './policy/document.ts'
+import type { ContextValue, RequestContext } from './policy/variables.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -142,8 +143,9 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
     const { key, rule } = each
     const sameKey: Entries = onKeys.length > 1 ? [['kms:ReEncryptOnSameKey', String(arns.size === 1)]] : []
     const context = contextOf(general, fromKey(each, input), sameKey)
+    // One that cannot be read allows nobody anything.
     const keyPolicy = documentOf(key.policy)
-    const resource = { arn: key.arn, account: key.account, keyPolicy: keyPolicy ?? emptyPolicy }
+    const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
     for (const action of actionsOf(operation, input, rule.action)) {
       demand(action, resource, rule.foreign === true, context, each.ciphertext ? unknownCiphertextKey : undefined)
     }
@@ -169,6 +171,3 @@ export function permitsUnder({ operation, input, request, caller, place, now }: 
     }).allowed
   }
 }
-
-/** A stored policy that cannot be read allows nobody anything. */
-const emptyPolicy: PolicyDocument = { version: '2012-10-17', statements: [] }

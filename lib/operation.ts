@@ -92,13 +92,18 @@ export interface Request {
   readonly method: string
   /** As sent: not decoded, no query. */
   readonly path: string
+  /**
+   * The path of a RESTful route as a strict encoder writes it. Some gateways hand on a path that they have decoded, and
+   * what was signed can then only be made anew.
+   */
+  readonly strictPath?: string
   /** As sent, without the question mark. */
   readonly query: string
   /** Names in lower case; values of a repeated name joined with a comma. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** Members from the path and query of a RESTful route. */
-  readonly parameters?: Readonly<Record<string, unknown>>
+  /** Members from the path and query of a RESTful route. @throws SerializationException */
+  readonly parameters?: () => Readonly<Record<string, unknown>>
   /** The peer's address as the host saw it; never from a header that the peer could have sent. */
   readonly sourceIp: string
   readonly secure: boolean

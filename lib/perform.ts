@@ -90,7 +90,7 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
   const body = parseBody(request.body)
   const caller = await authenticate(request, world, world.now())
   entry.by(caller)
-  const input = validated(operation.input, request.parameters ? { ...body, ...request.parameters } : body) as Input
+  const input = validated(operation.input, request.parameters ? { ...body, ...request.parameters() } : body) as Input
   entry.asked(operation.input.redact(input) as Input)
   for (let tries = 1; ; tries++) {
     try {

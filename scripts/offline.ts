@@ -52,11 +52,31 @@ async function main(): Promise<void> {
     env: { ...process.env, ...environmentOf(config) },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
+  let ended = false
+  framework.once('exit', () => {
+    ended = true
+  })
+  void answering(`http://127.0.0.1:${config.KEYSTEAD_PORT}`, () => ended)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => framework.kill(signal))
   framework.on('close', (code, signal) => {
     rmSync(directory, { recursive: true, force: true })
     process.exit(code ?? (signal === null ? 1 : 0))
   })
+}
+
+/** Says where the service is, once it answers: the framework itself only says where it listens. */
+async function answering(url: string, ended: () => boolean): Promise<void> {
+  while (!ended()) {
+    const ok = await fetch(`${url}/health?deep`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+    if (ok) {
+      process.stdout.write(`Keystead is at ${url}\n`)
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 }
 
 main().catch((error: unknown) => {

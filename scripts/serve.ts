@@ -52,7 +52,6 @@ async function main(): Promise<void> {
     port: config.KEYSTEAD_PORT,
     frontDoor,
     routes: routes(),
-    check: world.check,
     log: world.log,
   })
 

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
+import { SerializationException } from '../errors.ts'
 import type { AnyOperation, Request } from '../operation.ts'
 import type { AnyShape } from '../schema/shape.ts'
 
@@ -32,6 +33,8 @@ export function parametersOf(
   for (const [name, shape] of Object.entries<AnyShape>(operation.input.members)) {
     const texts = query.getAll(name)
     const [first] = texts
+    // A signature does not hold the order of repeated names: which of two values was meant, nobody knows.
+    if (texts.length > 1 && shape.kind !== 'list') throw new SerializationException(`${name} is given more than once`)
     if (first !== undefined) parameters[name] = shape.kind === 'list' ? texts : fromText(shape, first)
   }
   for (const [name, value] of Object.entries(event.pathParameters ?? {})) {
@@ -45,4 +48,14 @@ function fromText(shape: AnyShape, text: string): unknown {
   if (shape.kind === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text)
   if (shape.kind === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
   return text
+}
+
+/** RFC 3986: everything but unreserved characters is encoded. */
+const encoded = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+
+/** The path of an operation's route with its members in place. */
+export function strictPathOf(operation: AnyOperation, event: APIGatewayProxyEventV2): string {
+  const [, template = ''] = operation.route.split(' ')
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => encoded(event.pathParameters?.[name] ?? ''))
 }

@@ -19,8 +19,6 @@ export interface HostOptions {
   /** `POST /`, and whatever has no route of its own. */
   readonly frontDoor: Handler
   readonly routes: readonly Route[]
-  /** Rejects when something that requests need does not answer. */
-  readonly check: () => Promise<void>
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
 }
 
@@ -154,27 +152,11 @@ function send(response: ServerResponse, result: Result): void {
 export async function startHost(options: HostOptions): Promise<Host> {
   const matchers = options.routes.map(matcherOf)
 
-  const health = async (query: string): Promise<Result> => {
-    const headers = { 'Content-Type': 'application/json' }
-    try {
-      if (new URLSearchParams(query).has('deep')) await options.check()
-      return { statusCode: 200, headers, body: '{"status":"ok"}' }
-    } catch (error) {
-      options.log({
-        level: 'error',
-        message: 'health check failed',
-        cause: error instanceof Error ? error.stack : String(error),
-      })
-      return { statusCode: 503, headers, body: '{"status":"unavailable"}' }
-    }
-  }
-
   const answer = async (request: IncomingMessage): Promise<Result> => {
     const target = request.url ?? '/'
     const cut = target.indexOf('?')
     const path = cut < 0 ? target : target.slice(0, cut)
     const query = cut < 0 ? '' : target.slice(cut + 1)
-    if (path === '/health' && request.method === 'GET') return health(query)
     const found = path === '/' ? undefined : match(matchers, request.method ?? '', path)
     const body = await bodyOf(request)
     const handler = found ? await found.handler() : options.frontDoor

@@ -5,7 +5,8 @@ import { KMSInternalException, type KmsError } from '../errors.ts'
 import type { AnyOperation, Reply, Request } from '../operation.ts'
 import { asKmsError, perform, replyOf } from '../perform.ts'
 import { openWorld } from '../runtime.ts'
-import { parametersOf, requestOf } from './event.ts'
+import { parametersOf, requestOf, strictPathOf } from './event.ts'
+import { healthOf, isHealthCheck } from './health.ts'
 
 type Event = APIGatewayProxyEventV2
 type Result = APIGatewayProxyStructuredResultV2
@@ -59,14 +60,16 @@ const performed = async (operation: AnyOperation, request: Request): Promise<Rep
 /** One operation behind its RESTful route. */
 export const serve = (operation: AnyOperation) =>
   lambda(async (event, id) => {
-    const request = { ...requestOf(event, id), parameters: parametersOf(operation, event) }
+    const strictPath = strictPathOf(operation, event)
+    const request = { ...requestOf(event, id), strictPath, parameters: () => parametersOf(operation, event) }
     return resultOf(await performed(operation, request), id, 'application/json')
   })
 
-/** Any operation behind `POST /`. */
+/** Any operation behind `POST /`; and the health check. */
 export const serveAny = (choose: (request: Request) => Choice) =>
   lambda(async (event, id) => {
     const request = requestOf(event, id)
+    if (isHealthCheck(request)) return resultOf(await healthOf(request), id, 'application/json')
     const choice = choose(request)
     const reply = isRefusal(choice) ? replyOf(choice.error) : await performed(choice, request)
     return resultOf(reply, id, amzJson)

@@ -17,7 +17,7 @@ async function call(method: string, target: string, input?: object) {
   const response = await fetch(new URL(target, url), { method, headers, ...(body !== '' && { body }) })
   return {
     status: response.status,
-    type: response.headers.get('content-type'),
+    type: response.headers.get('content-type')?.split(';')[0],
     id: response.headers.get('x-amzn-requestid'),
     // biome-ignore lint/suspicious/noExplicitAny: answers are read member by member
     json: (await response.json()) as any,

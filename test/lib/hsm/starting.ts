@@ -1,6 +1,7 @@
 /** A program for tests: opens the HSM with the options given as JSON, uses it, and says so. */
-import { type HsmOptions, openHsm } from '../../../lib/hsm/hsm.ts'
+
 import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
+import { type HsmOptions, openHsm } from '../../../lib/hsm/hsm.ts'
 import { materialOf, materialOwner } from '../../harness/token.ts'
 
 const options: Omit<HsmOptions, 'now'> = JSON.parse(process.env.TEST_HSM_OPTIONS ?? '')

@@ -244,12 +244,20 @@ function keepsTheContract(open: () => Promise<Opened>): void {
       await expect.poll(async () => (await store.aliases.list(account, { limit: 100 })).items.length).toBe(90)
       const names = (aliases: typeof created) => aliases.map(({ name }) => name)
       for (const limit of [1, 30, 45, 100]) {
-        const pages = await all((page) => store.aliases.list(account, page), ({ name }) => name, limit)
+        const pages = await all(
+          (page) => store.aliases.list(account, page),
+          ({ name }) => name,
+          limit,
+        )
         expect(names(pages.flat())).toStrictEqual(names(created).sort())
         expect(pages).toHaveLength(Math.ceil(90 / limit))
       }
       for (const keyId of keyIds) {
-        const pages = await all((page) => store.aliases.ofKey(keyId, page), ({ name }) => name, 15)
+        const pages = await all(
+          (page) => store.aliases.ofKey(keyId, page),
+          ({ name }) => name,
+          15,
+        )
         expect(names(pages.flat())).toStrictEqual(names(created.filter((alias) => alias.targetKeyId === keyId)).sort())
         expect(pages).toHaveLength(2)
       }

@@ -26,13 +26,15 @@ const answerLost: Fault = async (perform) => {
 const requestLost: Fault = async () => {
   throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
 }
-const answering = (status: number, type: string): Fault => async () => ({
-  response: {
-    statusCode: status,
-    headers: { 'content-type': 'application/x-amz-json-1.0' },
-    body: utf8(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'said the table' })),
-  },
-})
+const answering =
+  (status: number, type: string): Fault =>
+  async () => ({
+    response: {
+      statusCode: status,
+      headers: { 'content-type': 'application/x-amz-json-1.0' },
+      body: utf8(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'said the table' })),
+    },
+  })
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let embedded: Embedded
@@ -135,11 +137,14 @@ describe('a write whose answer was lost', () => {
   test('is said to be unknown when the alias it created is gone again', async () => {
     const { aliases: others } = faulty()
     const alias = anAlias('alias/x', 'some-key')
-    const { aliases } = faulty(async (perform) => {
-      await perform()
-      await others.remove(alias)
-      return requestLost(perform)
-    }, answering(400, 'ConditionalCheckFailedException'))
+    const { aliases } = faulty(
+      async (perform) => {
+        await perform()
+        await others.remove(alias)
+        return requestLost(perform)
+      },
+      answering(400, 'ConditionalCheckFailedException'),
+    )
     await expect(aliases.create(alias)).rejects.toThrow(DependencyTimeoutException)
   })
 
@@ -162,13 +167,17 @@ describe('a table that refuses', () => {
     ['fails', answering(500, 'InternalServerError')],
     ['is overloaded', answering(503, 'ServiceUnavailable')],
     ['cannot be reached', requestLost],
-  ])('is asked three times when it %s, and then a dependency that timed out', async (_, fault) => {
-    const { keys, attempts } = faulty(fault, fault, fault, fault)
-    const creating = keys.create(aKey())
-    await expect(creating).rejects.toThrow(DependencyTimeoutException)
-    await expect(creating).rejects.toThrow(timedOut)
-    expect(attempts()).toBe(3)
-  }, 20_000)
+  ])(
+    'is asked three times when it %s, and then a dependency that timed out',
+    async (_, fault) => {
+      const { keys, attempts } = faulty(fault, fault, fault, fault)
+      const creating = keys.create(aKey())
+      await expect(creating).rejects.toThrow(DependencyTimeoutException)
+      await expect(creating).rejects.toThrow(timedOut)
+      expect(attempts()).toBe(3)
+    },
+    20_000,
+  )
 
   test.each(['ResourceNotFoundException', 'ValidationException', 'AccessDeniedException'])(
     'is an internal failure with %s as its cause, and not asked again',

@@ -2,15 +2,23 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KMSInternalException } from '../../../lib/errors.ts'
 import { type Key, keyStates } from '../../../lib/keys/key.ts'
-import { openStore } from '../../../lib/store/store.ts'
 import {
-  accessKeyKind, aliasKind, fromItem, type Item, type Kind, keyKind, materialKind, toItem,
+  accessKeyKind,
+  aliasKind,
+  fromItem,
+  type Item,
+  type Kind,
+  keyKind,
+  materialKind,
+  toItem,
 } from '../../../lib/store/items.ts'
+import { openStore } from '../../../lib/store/store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 200 })
 const tagKey = fc.oneof(
-  text, fc.constantFrom('__proto__', 'constructor', 'toString', 'PK', 'revision', '#a', ':b', '', '0', ' ', '\0'),
+  text,
+  fc.constantFrom('__proto__', 'constructor', 'toString', 'PK', 'revision', '#a', ':b', '', '0', ' ', '\0'),
 )
 const tags = fc
   .uniqueArray(fc.tuple(tagKey, text), { selector: ([name]) => name, maxLength: 50 })
@@ -66,8 +74,24 @@ describe('an item', () => {
   test('has the names of its attributes from us alone', () => {
     const item = toItem(keyKind, aKey({ tags: { PK: 'x', revision: 'x', ['__proto__']: 'x' } }))
     expect(Object.keys(item).sort()).toStrictEqual([
-      'GSI1PK', 'GSI1SK', 'PK', 'SK', 'account', 'arn', 'createdAt', 'description', 'id', 'origin', 'policy',
-      'revision', 'spec', 'state', 'tags', 'type', 'usage', 'v',
+      'GSI1PK',
+      'GSI1SK',
+      'PK',
+      'SK',
+      'account',
+      'arn',
+      'createdAt',
+      'description',
+      'id',
+      'origin',
+      'policy',
+      'revision',
+      'spec',
+      'state',
+      'tags',
+      'type',
+      'usage',
+      'v',
     ])
   })
 
@@ -110,7 +134,21 @@ describe.each([
   })
 
   test.each(names)('is not read with a %s of another type', (name) => {
-    const others = [null, true, -1, 1.5, ['a'], [['a']], [['a', 'b'], ['a', 'c']], {}, { more: 1 }, new Set(['a'])]
+    const others = [
+      null,
+      true,
+      -1,
+      1.5,
+      ['a'],
+      [['a']],
+      [
+        ['a', 'b'],
+        ['a', 'c'],
+      ],
+      {},
+      { more: 1 },
+      new Set(['a']),
+    ]
     for (const other of others) refuses({ ...item, [name]: other })
   })
 
@@ -129,7 +167,10 @@ describe.each([
 
 describe('a stored key', () => {
   test.each([
-    ['spec', 'RSA_1'], ['usage', 'ANY'], ['origin', ''], ['state', 'enabled'],
+    ['spec', 'RSA_1'],
+    ['usage', 'ANY'],
+    ['origin', ''],
+    ['state', 'enabled'],
   ])('is not read with a %s that is not one', (name, value) => {
     expect(() => fromItem(keyKind, { ...toItem(keyKind, pending), [name]: value })).toThrow(KMSInternalException)
   })
