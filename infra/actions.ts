@@ -1,8 +1,10 @@
 /** The permission table: what each operation demands of whom, as the procedure will demand it. */
-import { actionsOf, fromKey, fromMembers, fromRequest } from '../lib/authorize.ts'
+
+import { actionsOf } from '../lib/authorize.ts'
 import type { Caller } from '../lib/identity/caller.ts'
 import { type Key, keyStates } from '../lib/keys/key.ts'
 import type { AnyOperation, KeyRule, Request } from '../lib/operation.ts'
+import { fromKey, fromMembers, fromRequest } from '../lib/request-context.ts'
 import type { AnyShape } from '../lib/schema/shape.ts'
 import type { Entry } from './catalog.ts'
 

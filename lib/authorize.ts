@@ -2,84 +2,13 @@ import { aliasArn, keyArn, type Place } from './arn.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import type { AnyOperation, Request } from './operation.ts'
-import { decide } from './policy/decide.ts'
+import { type DecisionRequest, decide } from './policy/decide.ts'
 import { type PolicyDocument, parseStoredPolicy } from './policy/document.ts'
-import type { ContextValue, RequestContext } from './policy/variables.ts'
+import type { RequestContext } from './policy/variables.ts'
+import { contextOf, type Entries, fromKey, fromMembers, fromRequest } from './request-context.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
-type Entries = [name: string, value: ContextValue | undefined][]
-
-/** Condition keys that an operation supplies by having the member (kms-authz.md §4.1). */
-const memberKeys: Readonly<Record<string, string>> = {
-  BypassPolicyLockoutSafetyCheck: 'kms:BypassPolicyLockoutSafetyCheck',
-  KeySpec: 'kms:KeySpec',
-  KeyUsage: 'kms:KeyUsage',
-  Origin: 'kms:KeyOrigin',
-  MultiRegion: 'kms:MultiRegion',
-  PendingWindowInDays: 'kms:ScheduleKeyDeletionPendingWindowInDays',
-}
-
-export function fromMembers(operation: AnyOperation, input: Input): Entries {
-  const entries: Entries = []
-  for (const [member, name] of Object.entries(memberKeys)) {
-    // GenerateDataKey's KeySpec is the data key's, not the KMS key's.
-    if (member in operation.on || (name.startsWith('kms:Key') && Object.keys(operation.on).length > 0)) continue
-    if (input[member] !== undefined) entries.push([name, String(input[member])])
-  }
-  const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
-  for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
-  const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
-  if (names.length > 0) entries.push(['aws:TagKeys', names])
-  return entries
-}
-
-export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
-  const entries: Entries = [
-    ['kms:KeySpec', key.spec],
-    ['kms:CustomerMasterKeySpec', key.spec],
-    ['kms:KeyUsage', key.usage],
-    ['kms:CustomerMasterKeyUsage', key.usage],
-    ['kms:KeyOrigin', key.origin],
-    ['kms:MultiRegion', 'false'],
-    ['kms:RequestAlias', alias],
-    ['aws:ResourceAccount', key.account],
-  ]
-  for (const [name, value] of Object.entries(key.tags)) entries.push([`aws:ResourceTag/${name}`, value])
-  if (rule.encryption) {
-    const { algorithm, context } = rule.encryption
-    entries.push(['kms:EncryptionAlgorithm', algorithm === undefined ? 'SYMMETRIC_DEFAULT' : String(input[algorithm])])
-    const pairs = Object.entries((input[context] ?? {}) as Readonly<Record<string, string>>)
-    for (const [name, value] of pairs) entries.push([`kms:EncryptionContext:${name}`, value])
-    if (pairs.length > 0) entries.push(['kms:EncryptionContextKeys', pairs.map(([name]) => name)])
-  }
-  return entries
-}
-
-export function fromRequest(request: Request, caller: Caller, place: Place, now: number): Entries {
-  return [
-    ['aws:PrincipalArn', caller.arn],
-    ['aws:PrincipalAccount', caller.account],
-    ['aws:PrincipalType', 'Account'],
-    ['aws:userid', caller.principalId],
-    ['aws:PrincipalIsAWSService', 'false'],
-    ['aws:ViaAWSService', 'false'],
-    ['aws:CurrentTime', new Date(now).toISOString()],
-    ['aws:EpochTime', String(Math.floor(now / 1000))],
-    ['aws:SecureTransport', String(request.secure)],
-    ['aws:SourceIp', request.sourceIp],
-    ['aws:UserAgent', request.headers['user-agent']],
-    ['aws:Referer', request.headers.referer],
-    ['aws:RequestedRegion', place.region],
-    ['kms:CallerAccount', caller.account],
-  ]
-}
-
-const contextOf = (...groups: readonly Entries[]): RequestContext => {
-  const context = new Map<string, ContextValue>()
-  for (const [name, value] of groups.flat()) if (value !== undefined) context.set(name.toLowerCase(), value)
-  return context
-}
 
 /** Documents by their text: a key's policy is parsed once, not once a request. */
 const documents = new Map<string, PolicyDocument | undefined>()
@@ -116,13 +45,13 @@ export const actionsOf = (
  */
 export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
   const { operation, input, request, caller, place, now } = asked
-  const general = [...fromRequest(request, caller, place, now), ...fromMembers(operation, input)]
+  const general = () => [...fromRequest(request, caller, place, now), ...fromMembers(operation, input)]
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
   const arns = new Set(onKeys.map(({ key }) => key.arn))
 
   const demand = (
     action: string,
-    resource: Parameters<typeof decide>[0]['resource'],
+    resource: DecisionRequest['resource'],
     crossAccount: boolean,
     context: RequestContext,
     text?: string,
@@ -141,8 +70,9 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
   }
   for (const each of onKeys) {
     const { key, rule } = each
-    const sameKey: Entries = onKeys.length > 1 ? [['kms:ReEncryptOnSameKey', String(arns.size === 1)]] : []
-    const context = contextOf(general, fromKey(each, input), sameKey)
+    const sameKey = (): Entries => [['kms:ReEncryptOnSameKey', String(arns.size === 1)]]
+    const ofPair = rule.action?.startsWith('kms:ReEncrypt') ? [sameKey] : []
+    const context = contextOf(general, () => fromKey(each, input), ...ofPair)
     // One that cannot be read allows nobody anything.
     const keyPolicy = documentOf(key.policy)
     const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
@@ -160,8 +90,11 @@ export function permitsUnder({ operation, input, request, caller, place, now }: 
   return (action: string, keyPolicy: PolicyDocument): boolean => {
     const [existing] = resolved
     const arn = existing?.key.arn ?? keyArn(place, '00000000-0000-0000-0000-000000000000')
-    const groups = [fromRequest(request, caller, place, now), fromMembers(operation, input)]
-    const context = contextOf(...groups, existing ? fromKey(existing, input) : [])
+    const context = contextOf(
+      () => fromRequest(request, caller, place, now),
+      () => fromMembers(operation, input),
+      () => (existing ? fromKey(existing, input) : []),
+    )
     return decide({
       caller,
       action,

@@ -34,7 +34,7 @@ type Layer = (typeof layers)[number]
 const places: readonly (readonly [RegExp, Layer])[] = [
   [/^lib\/(?:errors|bytes|arn)\.ts$|^lib\/schema\//, 'ground'],
   [/^lib\/(?:crypto|keys|grants|policy|identity|audit)\/|^lib\/ports\.ts$/, 'nouns'],
-  [/^lib\/(?:operation|perform|authenticate|resolve|authorize|scheduled)\.ts$/, 'procedure'],
+  [/^lib\/(?:operation|perform|authenticate|resolve|request-context|authorize|scheduled)\.ts$/, 'procedure'],
   [/^lib\/(?:store|hsm|sinks|http)\/|^lib\/(?:config|runtime)\.ts$/, 'edges'],
   [/^functions\//, 'functions'],
   [/^(?:infra|events|test|scripts|bench|localstack|console)\//, 'outside'],

@@ -143,8 +143,8 @@ describe('the API description', () => {
   })
 })
 
-test('the front door is the Lambda of POST /', () => {
-  expect(functionsOf(entries)[frontDoor]?.events).toEqual([{ httpApi: 'POST /' }])
+test('the front door is the Lambda of POST /, and answers health checks', () => {
+  expect(functionsOf(entries)[frontDoor]?.events).toEqual([{ httpApi: 'POST /' }, { httpApi: 'GET /health' }])
 })
 
 test("the README's table has every setting, and writing it again changes nothing", () => {

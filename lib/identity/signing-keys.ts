@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject } from 'node:crypto'
 import { utf8 } from '../bytes.ts'
 import type { Hsm } from '../ports.ts'
 import type { AccessKey } from './caller.ts'
@@ -18,7 +18,7 @@ const atMost = 10_000
  */
 export class SigningKeys {
   readonly #hsm: Hsm
-  readonly #made = new Map<string, Uint8Array>()
+  readonly #made = new Map<string, KeyObject>()
   readonly #decoy: Uint8Array
 
   /**
@@ -31,7 +31,7 @@ export class SigningKeys {
   }
 
   /** @param accessKey undefined for one that is unknown or inactive */
-  async of(accessKey: AccessKey | undefined, scope: Scope): Promise<Uint8Array> {
+  async of(accessKey: AccessKey | undefined, scope: Scope): Promise<KeyObject> {
     const name = `${accessKey ? `${accessKey.id}/${accessKey.createdAt}` : ''}/${scope.date8}/${scope.region}/${scope.service}`
     const known = this.#made.get(name)
     if (known) return known

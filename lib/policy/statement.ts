@@ -24,6 +24,8 @@ const anyPart = patternOf('*')
  * also fits the `*` of operations that are on no resource. A variable is for the last field only.
  */
 function isResource(text: string, arn: string, context: RequestContext, variables: boolean): boolean | 'unresolved' {
+  // Almost every statement of a key policy: a key policy is its key's.
+  if (text === '*') return true
   const pattern = variables ? expand(text, context) : patternOf(text)
   if (!pattern) return 'unresolved'
   const parts = arnParts(pattern)

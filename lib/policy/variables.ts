@@ -4,7 +4,7 @@ import type { Pattern, Piece } from './wildcard.ts'
 export type ContextValue = string | readonly string[]
 
 /** What is known of a request, by condition key. Key names are lower-case. */
-export type RequestContext = ReadonlyMap<string, ContextValue>
+export type RequestContext = Pick<ReadonlyMap<string, ContextValue>, 'get'>
 
 interface Variable {
   readonly key: string

@@ -1,0 +1,89 @@
+/** What a request's policies may ask about it: condition keys and their values (kms-authz.md §4). */
+import type { Place } from './arn.ts'
+import type { Caller } from './identity/caller.ts'
+import type { AnyOperation, Request } from './operation.ts'
+import type { ContextValue, RequestContext } from './policy/variables.ts'
+import type { Resolved } from './resolve.ts'
+
+type Input = Readonly<Record<string, unknown>>
+export type Entries = [name: string, value: ContextValue | undefined][]
+
+/** Condition keys that an operation supplies by having the member (kms-authz.md §4.1). */
+const memberKeys: Readonly<Record<string, string>> = {
+  BypassPolicyLockoutSafetyCheck: 'kms:BypassPolicyLockoutSafetyCheck',
+  KeySpec: 'kms:KeySpec',
+  KeyUsage: 'kms:KeyUsage',
+  Origin: 'kms:KeyOrigin',
+  MultiRegion: 'kms:MultiRegion',
+  PendingWindowInDays: 'kms:ScheduleKeyDeletionPendingWindowInDays',
+}
+
+export function fromMembers(operation: AnyOperation, input: Input): Entries {
+  const entries: Entries = []
+  for (const [member, name] of Object.entries(memberKeys)) {
+    // GenerateDataKey's KeySpec is the data key's, not the KMS key's.
+    if (member in operation.on || (name.startsWith('kms:Key') && Object.keys(operation.on).length > 0)) continue
+    if (input[member] !== undefined) entries.push([name, String(input[member])])
+  }
+  const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
+  for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
+  const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
+  if (names.length > 0) entries.push(['aws:TagKeys', names])
+  return entries
+}
+
+export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
+  const entries: Entries = [
+    ['kms:KeySpec', key.spec],
+    ['kms:CustomerMasterKeySpec', key.spec],
+    ['kms:KeyUsage', key.usage],
+    ['kms:CustomerMasterKeyUsage', key.usage],
+    ['kms:KeyOrigin', key.origin],
+    ['kms:MultiRegion', 'false'],
+    ['kms:RequestAlias', alias],
+    ['aws:ResourceAccount', key.account],
+  ]
+  for (const [name, value] of Object.entries(key.tags)) entries.push([`aws:ResourceTag/${name}`, value])
+  if (rule.encryption) {
+    const { algorithm, context } = rule.encryption
+    entries.push(['kms:EncryptionAlgorithm', algorithm === undefined ? 'SYMMETRIC_DEFAULT' : String(input[algorithm])])
+    const pairs = Object.entries((input[context] ?? {}) as Readonly<Record<string, string>>)
+    for (const [name, value] of pairs) entries.push([`kms:EncryptionContext:${name}`, value])
+    if (pairs.length > 0) entries.push(['kms:EncryptionContextKeys', pairs.map(([name]) => name)])
+  }
+  return entries
+}
+
+export function fromRequest(request: Request, caller: Caller, place: Place, now: number): Entries {
+  return [
+    ['aws:PrincipalArn', caller.arn],
+    ['aws:PrincipalAccount', caller.account],
+    ['aws:PrincipalType', 'Account'],
+    ['aws:userid', caller.principalId],
+    ['aws:PrincipalIsAWSService', 'false'],
+    ['aws:ViaAWSService', 'false'],
+    ['aws:CurrentTime', new Date(now).toISOString()],
+    ['aws:EpochTime', String(Math.floor(now / 1000))],
+    ['aws:SecureTransport', String(request.secure)],
+    ['aws:SourceIp', request.sourceIp],
+    ['aws:UserAgent', request.headers['user-agent']],
+    ['aws:Referer', request.headers.referer],
+    ['aws:RequestedRegion', place.region],
+    ['kms:CallerAccount', caller.account],
+  ]
+}
+
+/** Most policies ask for nothing, so nothing is put together before the first question. */
+export function contextOf(...groups: readonly (() => Entries)[]): RequestContext {
+  let context: Map<string, ContextValue> | undefined
+  const made = (): Map<string, ContextValue> => {
+    const entries = groups.flatMap((group) => group()).filter(([, value]) => value !== undefined)
+    return new Map(entries.map(([name, value]) => [name.toLowerCase(), value as ContextValue]))
+  }
+  return {
+    get(name) {
+      context ??= made()
+      return context.get(name)
+    },
+  }
+}
