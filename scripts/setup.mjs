@@ -50,7 +50,7 @@ const packageManagers = {
     compiler: ['python3', 'make', 'g++'],
   },
   dnf: { install: ['dnf', 'install', '-y'], hsm: ['softhsm'], compiler: ['python3', 'make', 'gcc-c++'] },
-  brew: { install: ['brew', 'install'], hsm: ['softhsm'], compiler: ['python3', 'make', 'gcc'], asUser: true },
+  brew: { install: ['brew', 'install'], hsm: ['softhsm'], asUser: true },
 }
 
 class SetupError extends Error {
@@ -77,7 +77,11 @@ const hasHsm = () =>
   (process.env.KEYSTEAD_HSM_MODULE !== undefined && existsSync(process.env.KEYSTEAD_HSM_MODULE)) ||
   softHsmModules.some((path) => existsSync(path))
 
-const hasCompiler = () => ['python3', 'make', 'g++'].every(has)
+// macOS has the names without Apple's tools: they only offer to install those.
+const hasCompiler = () =>
+  process.platform === 'darwin'
+    ? ['/Library/Developer/CommandLineTools', '/Applications/Xcode.app'].some((path) => existsSync(path))
+    : ['python3', 'make', 'g++'].every(has)
 
 /** Of package.json only what an install depends on: a new script must not cost half a minute. */
 function stamp() {
@@ -101,6 +105,7 @@ const isReady = () => isInstalled() && hasHsm()
 
 let child
 let ending
+const notStarted = -1
 
 /**
  * Runs a command without input, so that nothing can wait for an answer.
@@ -116,7 +121,10 @@ function run(command, args, { env = process.env, stdio = ['ignore', 'pipe', 'pip
     }
     child.stdout?.on('data', keep)
     child.stderr?.on('data', keep)
-    child.once('error', (error) => resolve({ code: 127, output: String(error) }))
+    child.once('error', (error) => {
+      child = undefined
+      resolve({ code: notStarted, output: String(error) })
+    })
     child.once('close', (code) => {
       child = undefined
       if (ending) reportEnd()
@@ -224,35 +232,35 @@ async function becomeRoot(manual) {
 }
 
 async function installSystemPackages(kinds) {
+  if (process.platform === 'darwin' && kinds.includes('compiler')) {
+    throw new SetupError("Apple's command line tools are missing", `Run: xcode-select --install, then: ${again}`)
+  }
   const name = Object.keys(packageManagers).find(has)
   if (!name) {
     throw new SetupError(
-      `no ${kinds.join(' and no ')}, and no apt-get, dnf or brew to install them with`,
+      'SoftHSM 2 or a compiler is missing, and no apt-get, dnf or brew to install them with',
       `Install SoftHSM 2, python3, make and g++, then run: ${again}`,
     )
   }
-  const manager = packageManagers[name]
-  const packages = kinds.flatMap((kind) => manager[kind])
-  const manual = [name, 'install', '-y', ...packages].filter((word) => name !== 'brew' || word !== '-y').join(' ')
-  const rootward = manager.asUser ? [] : await becomeRoot(manual)
-  const answered = { DEBIAN_FRONTEND: 'noninteractive', NONINTERACTIVE: '1' }
-  const assigned = Object.entries(answered).map(([key, value]) => `${key}=${value}`)
-  const execute = async (command) => {
-    const [program, ...args] = [...rootward, 'env', ...assigned, ...command]
+  const { install, refresh, asUser, ...packagesOf } = packageManagers[name]
+  const packages = kinds.flatMap((kind) => packagesOf[kind])
+  const plain = [name, 'install', ...(asUser ? [] : ['-y']), ...packages].join(' ')
+  const rootward = asUser ? [] : await becomeRoot(plain)
+  const manual = rootward.length > 0 ? `sudo ${plain}` : plain
+  const execute = (command) => {
+    const [program, ...args] = [...rootward, 'env', 'DEBIAN_FRONTEND=noninteractive', 'NONINTERACTIVE=1', ...command]
     // sudo asks on the terminal itself; it alone may.
-    const stdio = rootward.length === 1 ? ['inherit', 'pipe', 'inherit'] : undefined
-    return (await run(program, args, stdio && { stdio })).code === 0
+    return run(program, args, rootward.length === 1 ? { stdio: ['inherit', 'pipe', 'inherit'] } : {})
   }
-  say(`${rootward.length > 0 ? 'sudo ' : ''}${manual}`)
-  const install = [...manager.install, ...packages]
-  const done =
-    (await execute(install)) ||
-    (manager.refresh !== undefined && (await execute(manager.refresh)) && (await execute(install)))
-  if (!done)
-    throw new SetupError(
-      `${packages.join(', ')} could not be installed`,
-      `Run: ${rootward.length ? 'sudo ' : ''}${manual}`,
-    )
+  say(manual)
+  let result = await execute([...install, ...packages])
+  // A fresh container has no package lists yet.
+  if (result.code !== 0 && refresh && (await execute(refresh)).code === 0) {
+    result = await execute([...install, ...packages])
+  }
+  if (result.code === 0) return
+  process.stderr.write(result.output)
+  throw new SetupError(`${packages.join(', ')} could not be installed`, `Run: ${manual}`)
 }
 
 /** What npm says, and what it takes: npm's own last words are about itself. */
@@ -305,19 +313,19 @@ function findNpm() {
   return async function npm(args, more = {}) {
     const execute = () => run(program, [...first, ...args, ...settings], { env: { ...env, ...more } })
     let result = await execute()
-    const cache = join(scratch(), 'npm')
-    if (/EACCES|EPERM|EROFS/.test(result.output) && env.npm_config_cache !== cache) {
+    if (result.code !== 0 && /EACCES|EPERM|EROFS/.test(result.output)) {
       // Most often the user's npm cache, left to root by an earlier sudo.
-      env.npm_config_cache = cache
+      env.npm_config_cache = join(scratch(), 'npm')
       result = await execute()
     }
     if (result.code === 0) return
+    if (result.code === notStarted) {
+      throw new SetupError('npm is not in PATH', `Install npm 10 or later, which comes with Node, then run: ${again}`)
+    }
     process.stderr.write(result.output)
-    if (result.code === 127)
-      throw new SetupError('npm is not in PATH', 'Install npm 10 or later, which comes with Node, and run again')
     const known = npmFailures.find(([pattern]) => pattern.test(result.output))
     throw new SetupError(
-      `npm ${args.slice(0, 2).join(' ')} failed${known ? `: ${known[1]}` : ', as said above'}`,
+      `npm ${args.filter((arg) => !arg.startsWith('-')).join(' ')} failed${known ? `: ${known[1]}` : ', as said above'}`,
       known ? known[2] : `When that is mended, run: ${again}`,
     )
   }
@@ -393,10 +401,7 @@ async function main() {
     )
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    say(error instanceof SetupError ? error.message : `${error.message}. Run: ${again}`)
-    process.exit(1)
-  },
-)
+main().catch((error) => {
+  say(error instanceof SetupError ? error.message : `${error.message}. Run: ${again}`)
+  process.exit(1)
+})

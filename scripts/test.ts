@@ -17,10 +17,10 @@ interface Step {
   readonly counts?: boolean
 }
 
-const tests = (name: string, ...projects: readonly string[]): Step => ({
+const tests = (name: string, project: string): Step => ({
   name,
   script: 'node_modules/vitest/vitest.mjs',
-  args: ['run', ...projects.map((project) => `--project=${project}`)],
+  args: ['run', `--project=${project}`],
   counts: true,
 })
 
@@ -31,17 +31,28 @@ const steps: readonly Step[] = [
   { name: 'derived files', script: 'infra/derive.ts', args: ['--check'] },
   { name: 'bundle sizes', script: 'infra/bundle.ts', args: ['--check'] },
   tests('token', 'token'),
-  tests('end-to-end', 'e2e', 'e2e-offline'),
+  tests('end-to-end', 'e2e'),
+  tests('end-to-end under serverless-offline', 'e2e-offline'),
 ]
 
 const root = new URL('..', import.meta.url)
+let interrupted = false
 
 const execute = ({ script, args }: Step, countsFile: string): Promise<number> =>
   new Promise((resolve) => {
     const env = { ...process.env, KEYSTEAD_TEST_COUNTS: countsFile }
     const child = spawn(process.execPath, [script, ...args], { cwd: root, env, stdio: 'inherit' })
+    // The step ends what it has started; then so does this.
+    const end = (signal: NodeJS.Signals) => {
+      interrupted = true
+      child.kill(signal)
+    }
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
     child.once('error', () => resolve(1))
-    child.once('close', (code) => resolve(code ?? 1))
+    child.once('close', (code) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end)
+      resolve(code ?? 1)
+    })
   })
 
 const countsIn = (file: string): Counts | undefined => {
@@ -75,7 +86,7 @@ async function main(): Promise<boolean> {
     if (counts) counted.push(counts)
     process.stdout.write(`— ${step.name}: ${failure ? `FAILED (${failure})` : 'ok'}, ${seconds} s\n`)
     if (failure) failures.push(`${step.name} failed (${failure}): node ${[step.script, ...step.args].join(' ')}`)
-    if (failure && !values.all) break
+    if (interrupted || (failure && !values.all)) break
   }
   rmSync(directory, { recursive: true, force: true })
   process.stdout.write(`\n${failures.map((failure) => `${failure}\n`).join('')}${summaryText(sum(counted))}`)
