@@ -27,7 +27,8 @@ const modules = [
   '/opt/homebrew/lib/softhsm/libsofthsm2.so',
   '/usr/local/lib/softhsm/libsofthsm2.so',
 ]
-const prefix = 'keystead-test-token-'
+/** Each user's own: another's leftovers cannot be removed. */
+const prefix = `keystead-test-token-${process.getuid?.() ?? 0}-`
 const provisionProgram = fileURLToPath(new URL('../../scripts/provision.ts', import.meta.url))
 
 /** @throws Error when SoftHSM is not installed: tests of the HSM are never skipped */
