@@ -1,8 +1,10 @@
+import { createHmac } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rootArn } from '../lib/arn.ts'
-import { utf8 } from '../lib/bytes.ts'
+import { equal, utf8 } from '../lib/bytes.ts'
 import type { Config } from '../lib/config.ts'
+import type { AccessKey } from '../lib/identity/caller.ts'
 import { ownerOfSecret } from '../lib/identity/signing-keys.ts'
 import type { World } from '../lib/perform.ts'
 import { Conflict, type Hsm } from '../lib/ports.ts'
@@ -49,8 +51,22 @@ export async function ensureRootUser(world: World, config: Config): Promise<stri
     writeFileSync(`${path}.new`, fileOf(credentials), { mode: 0o600 })
     renameSync(`${path}.new`, path)
   }
-  if (!(await world.accessKeys.find(credentials.id, { fresh: true }))) await takeIn(world, credentials)
+  const known = await world.accessKeys.find(credentials.id, { fresh: true })
+  if (!known) await takeIn(world, credentials)
+  else if (!(await isSecretOf(world, known, credentials.secret))) {
+    const from = seeded ? 'KEYSTEAD_ROOT_SECRET_ACCESS_KEY' : path
+    throw new Error(
+      `${from} is not the secret that access key ${known.id} was made with. Restore it, or choose another id`,
+    )
+  }
   return seeded ? undefined : path
+}
+
+/** Whether the HSM holds this secret for the access key: both make the same MAC. */
+async function isSecretOf(world: World, accessKey: AccessKey, secret: string): Promise<boolean> {
+  const probe = utf8('keystead')
+  const held = await world.hsm.mac(ownerOfSecret(accessKey), accessKey.wrapped, probe)
+  return equal(held, createHmac('sha256', `AWS4${secret}`).update(probe).digest())
 }
 
 async function takeIn(world: World, { id, secret }: Credentials): Promise<void> {

@@ -92,6 +92,19 @@ test('the root access key can be seeded', async () => {
   expect(server.output()).not.toContain(KEYSTEAD_ROOT_SECRET_ACCESS_KEY)
 })
 
+test('another secret for a root access key that is there is refused, and not told', async () => {
+  const server = await start({ home: home() })
+  await server.stop()
+  writeFileSync(
+    server.credentialsFile,
+    readFileSync(server.credentialsFile, 'utf8').replace(/(secret_access_key = )./, '$1!'),
+  )
+  const { status, stderr } = tried({ KEYSTEAD_HOME: server.home })
+  expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
+  expect(stderr).toContain(`is not the secret that access key ${server.credentials.accessKeyId} was made with`)
+  expect(stderr).not.toContain(server.credentials.secretAccessKey.slice(1))
+})
+
 test.each([
   [{ KEYSTEAD_PORT: 'http' }, /KEYSTEAD_PORT must be a whole number from 0 to 65535/],
   [{ KEYSTEAD_PROT: '4599' }, /KEYSTEAD_PROT is not a setting of Keystead/],
