@@ -58,10 +58,17 @@ export async function startServer(
     const read = (chunk: Buffer): void => {
       printed += chunk.toString()
       const found = /^Keystead is at (http:\S+)$/m.exec(printed)?.[1]
-      if (found) resolve(found)
+      if (!found) return
+      clearTimeout(late)
+      resolve(found)
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
+    const late = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`the ${kind} host did not say where it is within a minute:\n${printed}`))
+    }, 60_000)
+    child.once('exit', () => clearTimeout(late))
     child.once('exit', (code) => reject(new Error(`the ${kind} host ended with ${code} before it was up:\n${printed}`)))
   })
   const credentialsFile = join(home, 'credentials')
