@@ -271,7 +271,7 @@ const npmFailures = [
     'Run: npm install',
   ],
   [
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH/,
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|_CERT|CERT_|UNABLE_TO_VERIFY/,
     'the package registry cannot be reached',
     `When \`npm ping\` answers, run: ${again}`,
   ],

@@ -174,6 +174,10 @@ describe('setup', () => {
   test.each([
     ['EUSAGE', 'package.json and package-lock.json do not agree. Run: npm install'],
     ['ENOTFOUND', 'the package registry cannot be reached. When `npm ping` answers, run: node scripts/setup.mjs'],
+    [
+      'CERT_HAS_EXPIRED',
+      'the package registry cannot be reached. When `npm ping` answers, run: node scripts/setup.mjs',
+    ],
     ['E401', 'the package registry refuses this machine. When `npm ping` answers, run: node scripts/setup.mjs'],
     ['ENOSPC', 'the disk is full. Make a gigabyte of room, then run: node scripts/setup.mjs'],
     ['EACCES', 'node_modules cannot be written. Run: sudo chown -R "$(id -un)" . && node scripts/setup.mjs'],
