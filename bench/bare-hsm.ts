@@ -22,7 +22,7 @@ const named = {
   id: '1'.repeat(64),
   spec: 'SYMMETRIC_DEFAULT',
 } as const
-const material = { ...named, number: 1, createdAt: 0, wrapped: await hsm.generate(ownerOf(named)) }
+const material = { ...named, number: 1, createdAt: 0, ...(await hsm.generate(ownerOf(named))) }
 const plaintext = new Uint8Array(32)
 const ciphertext = parseCiphertext(await hsm.encrypt(material, plaintext, {}))
 

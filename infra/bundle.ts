@@ -6,13 +6,18 @@
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
-import { catalog, frontDoor, root } from './catalog.ts'
+import { viewerFiles } from '../lib/http/documents.ts'
+import { catalog, documents, frontDoor, root } from './catalog.ts'
 
 const dist = join(root, 'dist')
 /** Where serverless-offline looks for handlers: they are named `dist/…` from here too. */
 const offline = join(dist, 'offline')
 
-const nativeAddOn = 'node_modules/pkcs11js'
+/** What bundles load from beside them, and the parts of it that they need. */
+const packages = {
+  'node_modules/pkcs11js': ['package.json', 'index.js', 'LICENSE', 'build/Release/pkcs11.node'],
+  'node_modules/swagger-ui-dist': ['LICENSE', 'NOTICE', ...viewerFiles],
+} as const
 
 const maxBytes = 1_000_000
 
@@ -23,7 +28,7 @@ const requireBanner =
 const options = {
   absWorkingDir: root,
   entryPoints: [
-    { in: `functions/${frontDoor}.ts`, out: frontDoor },
+    ...[frontDoor, documents].map((name) => ({ in: `functions/${name}.ts`, out: name })),
     ...catalog().map(({ file, kebab }) => ({ in: file, out: kebab })),
   ],
   bundle: true,
@@ -47,13 +52,13 @@ export interface Size {
   readonly bytes: number
 }
 
-/** One bundle a Lambda, whole but for the native add-on, which is copied beside them. */
+/** One bundle a Lambda, whole but for the packages that are copied beside them. */
 export async function bundle(): Promise<readonly Size[]> {
   const made = existsSync(dist) ? readdirSync(dist) : []
   for (const name of made.filter((name) => name !== 'offline')) rmSync(join(dist, name), { recursive: true })
   const { metafile } = await build({ ...options, outdir: dist })
-  for (const part of ['package.json', 'index.js', 'LICENSE', 'build/Release/pkcs11.node']) {
-    cpSync(join(root, nativeAddOn, part), join(dist, nativeAddOn, part), { dereference: true })
+  for (const [from, parts] of Object.entries(packages)) {
+    for (const part of parts) cpSync(join(root, from, part), join(dist, from, part), { dereference: true })
   }
   return Object.entries(metafile.outputs).map(([file, { bytes }]) => ({
     name: file.replace(/^dist\/|\.mjs$/g, ''),

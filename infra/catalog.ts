@@ -10,6 +10,9 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 /** The Lambda behind `POST /`. */
 export const frontDoor = 'front-door'
 
+/** The Lambda that describes the API, unsigned. */
+export const documents = 'documents'
+
 export interface Entry {
   readonly operation: AnyOperation
   readonly group: string

@@ -1,4 +1,5 @@
-import { type Entry, frontDoor } from './catalog.ts'
+import { documentRoutes } from '../lib/http/documents.ts'
+import { documents, type Entry, frontDoor } from './catalog.ts'
 import { roleOf } from './roles.ts'
 
 /** What a Lambda is, as serverless.yml has it. */
@@ -23,18 +24,20 @@ const lambda = (
   routes: readonly string[],
   description: string,
   memory: keyof typeof memorySize,
+  packages = 'pkcs11js',
 ): LambdaFunction => ({
   description,
   handler: `dist/${kebab}.handler`,
   role: roleOf(kebab),
   timeout,
   memorySize: memorySize[memory],
-  package: { patterns: ['!**', `dist/${kebab}.mjs`, 'dist/node_modules/**'] },
+  package: { patterns: ['!**', `dist/${kebab}.mjs`, `dist/node_modules/${packages}/**`] },
   events: routes.map((httpApi) => ({ httpApi })),
 })
 
 export const functionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({
   [frontDoor]: lambda(frontDoor, ['POST /', 'GET /health'], 'Every operation, by its X-Amz-Target.', 'hsm'),
+  [documents]: lambda(documents, documentRoutes, 'The description of the API.', 'plain', 'swagger-ui-dist'),
   ...Object.fromEntries(
     entries.map(({ kebab, operation }) => [
       kebab,

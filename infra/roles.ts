@@ -1,6 +1,6 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
-import { type Entry, frontDoor } from './catalog.ts'
+import { documents, type Entry, frontDoor } from './catalog.ts'
 
 interface Statement {
   readonly Effect: 'Allow'
@@ -14,15 +14,21 @@ interface Access {
   readonly items: readonly string[]
   readonly indexes: readonly string[]
   readonly writes: readonly string[]
+  /** The items of one partition are listed too. */
+  readonly lists?: true
 }
 
 /** design.md's table layout; materials are in their key's partition. */
 const access = {
   keyStore: { items: ['KEY#*'], indexes: ['GSI1'], writes: ['dynamodb:PutItem'] },
-  materials: { items: ['KEY#*'], indexes: [], writes: [] },
+  materials: { items: ['KEY#*'], indexes: [], writes: ['dynamodb:PutItem'], lists: true },
+  lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
   accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   hsm: { items: [], indexes: [], writes: [] },
+  keyStores: { items: ['STORE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
+  clusters: { items: [], indexes: [], writes: [] },
+  xks: { items: [], indexes: [], writes: [] },
 } as const satisfies Record<Capability, Access>
 
 const arnOf = (resource: string) => ({ 'Fn::GetAtt': [resource, 'Arn'] })
@@ -40,9 +46,10 @@ const logGroupOf = (kebab: string): string =>
 /** The capabilities of an operation, and those of the procedure around it: whoever names a key has it looked up. */
 function readsOf({ on, needs }: AnyOperation): readonly Capability[] {
   const rules = Object.values<KeyRule>(on)
-  const looksUp: readonly Capability[] = rules.length > 0 ? ['keyStore'] : []
+  const looksUp: readonly Capability[] = rules.length > 0 ? ['keyStore', 'keyStores'] : []
+  const asksForUse: readonly Capability[] = rules.some(({ lastUse }) => lastUse) ? ['lastUsage'] : []
   const byAlias: readonly Capability[] = rules.some(({ by }) => by === 'any' || by === 'alias-name') ? ['aliases'] : []
-  return ['accessKeys', ...looksUp, ...byAlias, ...needs]
+  return ['accessKeys', ...looksUp, ...asksForUse, ...byAlias, ...needs]
 }
 
 const unique = (values: readonly string[]): readonly string[] => [...new Set(values)].sort()
@@ -57,13 +64,24 @@ const onItems = (actions: readonly string[], items: readonly string[]): Statemen
 /** The item that the health check asks for; it need not be there. */
 const checked = (kebab: string): readonly string[] => (kebab === frontDoor ? ['CHECK'] : [])
 
+const logs = (kebab: string): Statement => ({
+  Effect: 'Allow',
+  Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+  Resource: [arnOf(logGroupOf(kebab))],
+})
+
 function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {
   const indexes = unique(operations.flatMap(({ needs }) => needs.flatMap((need: Capability) => access[need].indexes)))
-  const changed: readonly Capability[] = operations.filter(({ readOnly }) => !readOnly).flatMap(({ needs }) => needs)
+  const rules = operations.flatMap(({ on }) => Object.values<KeyRule>(on))
+  const changed: readonly Capability[] = [
+    ...operations.filter(({ readOnly }) => !readOnly).flatMap(({ needs }) => needs),
+    ...(rules.some(({ usage }) => usage) ? (['lastUsage'] as const) : []),
+  ]
   const writers = [...new Set(changed)].sort().filter((need) => access[need].writes.length > 0)
+  const lists = operations.some(({ needs }) => needs.some((need: Capability) => 'lists' in access[need]))
   return [
     onItems(
-      ['dynamodb:GetItem'],
+      lists ? ['dynamodb:GetItem', 'dynamodb:Query'] : ['dynamodb:GetItem'],
       unique([...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...checked(kebab)]),
     ),
     ...(indexes.length > 0
@@ -73,20 +91,18 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
     // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
-    { Effect: 'Allow', Action: ['logs:CreateLogStream', 'logs:PutLogEvents'], Resource: [arnOf(logGroupOf(kebab))] },
+    logs(kebab),
   ]
 }
 
-const role = (kebab: string, operations: readonly AnyOperation[]) => ({
+const role = (kebab: string, statements: readonly Statement[]) => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     AssumeRolePolicyDocument: {
       Version: '2012-10-17',
       Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }],
     },
-    Policies: [
-      { PolicyName: kebab, PolicyDocument: { Version: '2012-10-17', Statement: statementsOf(operations, kebab) } },
-    ],
+    Policies: [{ PolicyName: kebab, PolicyDocument: { Version: '2012-10-17', Statement: statements } }],
   },
 })
 
@@ -94,8 +110,14 @@ export const rolesOf = (entries: readonly Entry[]) => ({
   Resources: {
     [roleOf(frontDoor)]: role(
       frontDoor,
-      entries.map(({ operation }) => operation),
+      statementsOf(
+        entries.map(({ operation }) => operation),
+        frontDoor,
+      ),
     ),
-    ...Object.fromEntries(entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, [operation])])),
+    [roleOf(documents)]: role(documents, [logs(documents)]),
+    ...Object.fromEntries(
+      entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, statementsOf([operation], kebab))]),
+    ),
   },
 })

@@ -1,11 +1,12 @@
 import { aliasArn, keyArn, type Place } from './arn.ts'
+import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import { type DecisionRequest, decide } from './policy/decide.ts'
 import { type PolicyDocument, parseStoredPolicy } from './policy/document.ts'
 import type { RequestContext } from './policy/variables.ts'
-import { contextOf, type Entries, fromKey, fromMembers, fromRequest } from './request-context.ts'
+import { contextOf, type Entries, fromKey, fromMembers, fromRecipient, fromRequest } from './request-context.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -29,6 +30,7 @@ export interface Asked {
   readonly caller: Caller
   readonly place: Place
   readonly now: number
+  readonly recipient?: Attestation
 }
 
 /** The IAM actions of one rule, or of an operation that is on no key. */
@@ -44,8 +46,12 @@ export const actionsOf = (
  * @throws AccessDeniedException with AWS's text
  */
 export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
-  const { operation, input, request, caller, place, now } = asked
-  const general = () => [...fromRequest(request, caller, place, now), ...fromMembers(operation, input)]
+  const { operation, input, request, caller, place, now, recipient } = asked
+  const general = () => [
+    ...fromRequest(request, caller, place, now),
+    ...fromMembers(operation, input),
+    ...fromRecipient(recipient),
+  ]
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
   const arns = new Set(onKeys.map(({ key }) => key.arn))
 

@@ -66,6 +66,29 @@ const inHome = (summary: string, name: string): Setting<string> => ({
   read: (given, env) => resolve(given ?? join(homeOf(env), name)),
 })
 
+/** Another token, which stands for a CloudHSM cluster. */
+export interface ClusterToken {
+  readonly tokenLabel: string
+  readonly pinFile: string
+}
+
+function clustersIn(text: string): Readonly<Record<string, ClusterToken>> {
+  const what = 'JSON: an object of {"tokenLabel", "pinFile"} by cluster id'
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new ConfigurationError(what)
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new ConfigurationError(what)
+  for (const [id, token] of Object.entries<unknown>({ ...json })) {
+    const { tokenLabel, pinFile, ...more } = Object(token)
+    const sound = typeof tokenLabel === 'string' && typeof pinFile === 'string' && Object.keys(more).length === 0
+    if (!sound || !/^cluster-[2-7a-zA-Z]{11,16}$/.test(id)) throw new ConfigurationError(what)
+  }
+  return json as Readonly<Record<string, ClusterToken>>
+}
+
 const accessKeyId = /^[A-Z0-9]{16,128}$/
 
 export const settings = {
@@ -112,6 +135,12 @@ export const settings = {
     0,
     60_000,
   ),
+  KEYSTEAD_LAST_USAGE_FLUSH_MS: whole(
+    "How long a key's last use may be known to one process only, and so be lost with it.",
+    300_000,
+    100,
+    3_600_000,
+  ),
   KEYSTEAD_AUDIT: choice(
     'What happens to a request whose audit record cannot be written: it is refused, or the loss is counted:',
     ['strict', 'best-effort'],
@@ -124,6 +153,12 @@ export const settings = {
     /^[a-zA-Z0-9_.-]{3,255}$/,
     'a table name',
   ),
+  KEYSTEAD_ATTESTATION_ROOT: text(
+    "SHA-256 fingerprint of the root certificate of enclaves' attestation documents. AWS Nitro Enclaves' own unless given.",
+    '64:1A:03:21:A3:E2:44:EF:E4:56:46:31:95:D6:06:31:7E:D7:CD:CC:3C:17:56:E0:98:93:F3:C6:8F:79:BB:5B',
+    /^[0-9A-F]{2}(?::[0-9A-F]{2}){31}$/,
+    '32 hexadecimal bytes with colons between',
+  ),
   KEYSTEAD_HSM_MODULE: optionalText('The PKCS#11 module. Without it, SoftHSM where the system has put it.'),
   KEYSTEAD_HSM_PROFILE: choice("The token's kind:", ['softhsm', 'cloudhsm', 'generic']),
   KEYSTEAD_HSM_TOKEN_LABEL: text('The label of the token.', 'keystead'),
@@ -134,6 +169,19 @@ export const settings = {
   KEYSTEAD_HSM_PIN: optionalText("The token's PIN."),
   KEYSTEAD_HSM_PIN_FILE: inHome('A file that holds the PIN, when it is not given.', 'hsm/pin'),
   KEYSTEAD_HSM_HANDLES: whole('How many keys are kept open in the HSM.', 8192, 16, 1_000_000),
+  KEYSTEAD_HSM_ONLY: choice(
+    'Whether specs are refused whose keys this token cannot use itself, and which are opened in the process for it:',
+    ['false', 'true'],
+  ),
+  KEYSTEAD_KEY_STORES: {
+    summary: 'Tokens for custom key stores: JSON, `{"cluster-…": {"tokenLabel": "…", "pinFile": "…"}}`.',
+    byDefault: '{}',
+    read: (given) => clustersIn(given ?? '{}'),
+  } as Setting<Readonly<Record<string, ClusterToken>>>,
+  KEYSTEAD_XKS_TIMEOUT_MS: whole('How long an external key store proxy has to answer.', 250, 50, 10_000),
+  KEYSTEAD_XKS_CA_FILE: optionalText(
+    "Certificates, in PEM, that external key store proxies' must chain to; instead of the well-known authorities'.",
+  ),
   KEYSTEAD_RUN_DIRECTORY: inHome('Where each process keeps what ends with it.', 'run'),
 } as const satisfies Record<string, Setting<unknown>>
 

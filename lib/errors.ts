@@ -24,11 +24,26 @@ const named = (name: string, status = 400) =>
 
 /* Modelled by AWS KMS. */
 export class AlreadyExistsException extends named('AlreadyExistsException') {}
+export class CloudHsmClusterInUseException extends named('CloudHsmClusterInUseException') {}
+export class CloudHsmClusterInvalidConfigurationException extends named(
+  'CloudHsmClusterInvalidConfigurationException',
+) {}
+export class CloudHsmClusterNotActiveException extends named('CloudHsmClusterNotActiveException') {}
+export class CloudHsmClusterNotFoundException extends named('CloudHsmClusterNotFoundException') {}
+export class CloudHsmClusterNotRelatedException extends named('CloudHsmClusterNotRelatedException') {}
+export class ConflictException extends named('ConflictException') {}
+export class CustomKeyStoreHasCMKsException extends named('CustomKeyStoreHasCMKsException') {}
+export class CustomKeyStoreInvalidStateException extends named('CustomKeyStoreInvalidStateException') {}
+export class CustomKeyStoreNameInUseException extends named('CustomKeyStoreNameInUseException') {}
 export class CustomKeyStoreNotFoundException extends named('CustomKeyStoreNotFoundException') {}
 export class DependencyTimeoutException extends named('DependencyTimeoutException', 503) {}
 export class DisabledException extends named('DisabledException') {}
 export class DryRunOperationException extends named('DryRunOperationException') {}
+export class ExpiredImportTokenException extends named('ExpiredImportTokenException') {}
+export class InvalidImportTokenException extends named('InvalidImportTokenException') {}
+export class IncorrectKeyMaterialException extends named('IncorrectKeyMaterialException') {}
 export class IncorrectKeyException extends named('IncorrectKeyException') {}
+export class IncorrectTrustAnchorException extends named('IncorrectTrustAnchorException') {}
 export class InvalidAliasNameException extends named('InvalidAliasNameException') {}
 export class InvalidArnException extends named('InvalidArnException') {}
 export class InvalidCiphertextException extends named('InvalidCiphertextException') {}
@@ -37,12 +52,30 @@ export class InvalidKeyUsageException extends named('InvalidKeyUsageException') 
 export class InvalidMarkerException extends named('InvalidMarkerException') {}
 export class KeyUnavailableException extends named('KeyUnavailableException', 500) {}
 export class KMSInternalException extends named('KMSInternalException', 500) {}
+export class KMSInvalidMacException extends named('KMSInvalidMacException') {}
+export class KMSInvalidSignatureException extends named('KMSInvalidSignatureException') {}
 export class KMSInvalidStateException extends named('KMSInvalidStateException') {}
 export class LimitExceededException extends named('LimitExceededException') {}
 export class MalformedPolicyDocumentException extends named('MalformedPolicyDocumentException') {}
 export class NotFoundException extends named('NotFoundException') {}
 export class TagException extends named('TagException') {}
 export class UnsupportedOperationException extends named('UnsupportedOperationException') {}
+export class XksKeyAlreadyInUseException extends named('XksKeyAlreadyInUseException') {}
+export class XksKeyInvalidConfigurationException extends named('XksKeyInvalidConfigurationException') {}
+export class XksKeyNotFoundException extends named('XksKeyNotFoundException') {}
+export class XksProxyIncorrectAuthenticationCredentialException extends named(
+  'XksProxyIncorrectAuthenticationCredentialException',
+) {}
+export class XksProxyInvalidConfigurationException extends named('XksProxyInvalidConfigurationException') {}
+export class XksProxyInvalidResponseException extends named('XksProxyInvalidResponseException') {}
+export class XksProxyUriEndpointInUseException extends named('XksProxyUriEndpointInUseException') {}
+export class XksProxyUriInUseException extends named('XksProxyUriInUseException') {}
+export class XksProxyUriUnreachableException extends named('XksProxyUriUnreachableException') {}
+export class XksProxyVpcEndpointServiceInUseException extends named('XksProxyVpcEndpointServiceInUseException') {}
+export class XksProxyVpcEndpointServiceInvalidConfigurationException extends named(
+  'XksProxyVpcEndpointServiceInvalidConfigurationException',
+) {}
+export class XksProxyVpcEndpointServiceNotFoundException extends named('XksProxyVpcEndpointServiceNotFoundException') {}
 
 /* Not modelled, yet on the wire (kms-api.md §10.4, kms-authz.md §1.6). */
 export class AccessDeniedException extends named('AccessDeniedException') {}

@@ -7,12 +7,13 @@
  * with it (Lambda functions, roles, routes, the API description, the permission table) is derived from it.
  */
 import type { Place } from './arn.ts'
+import type { Attestation } from './crypto/attestation.ts'
 import type { KeyUsage } from './crypto/specs.ts'
 import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
 import type { PolicyDocument } from './policy/document.ts'
-import type { Ports } from './ports.ts'
+import type { Ports, ProxyCall } from './ports.ts'
 import type { StructShape } from './schema/collections.ts'
 
 /** What is asked of the key that one member of the input names. */
@@ -27,9 +28,15 @@ export interface KeyRule {
   readonly foreign?: true
   /** The member may be absent, and then there is no key. */
   readonly optional?: true
+  /** What is asked of the key before its state. Throws. */
+  readonly demands?: (key: Key) => void
+  /** Policies may ask how long the key has not been used. */
+  readonly lastUse?: true
   /** The key is looked up, and the operation is authorized on no key: a filter. */
   readonly filter?: true
-  /** The members that say how the key encrypts; the algorithm and context are checked against its spec. */
+  /** What is asked of the key's spec, and of the message by it, after usage and state. Throws. */
+  readonly fits?: (key: Key, input: Readonly<Record<string, unknown>>) => void
+  /** The members that say how the key encrypts. */
   readonly encryption?: {
     readonly algorithm?: string
     readonly context: string
@@ -46,6 +53,8 @@ export interface Call<I, R> {
   readonly caller: Caller
   /** The keys that `on` names, found, permitted and in a fit state. */
   readonly keys: { readonly [P in keyof R]: R[P] extends { readonly optional: true } ? Key | undefined : Key }
+  /** The attested enclave that alone is to read the answer's plaintext. */
+  readonly recipient?: Attestation
   /** The Region served, and the caller's account. */
   readonly place: Place
   /** Milliseconds since the epoch. */
@@ -53,6 +62,8 @@ export interface Call<I, R> {
   readonly uuid: () => string
   /** Whether this caller, with this request, could do an action under another key policy. */
   readonly permits: (action: string, policy: PolicyDocument) => boolean
+  /** What a proxy of an external key store is told of this request. */
+  readonly proxyCall: ProxyCall
   /** Adds to the audit record's additionalEventData. Nothing secret. */
   readonly note: (data: Readonly<Record<string, string>>) => void
 }

@@ -12,6 +12,7 @@ import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
 import { authorize, permitsUnder } from './authorize.ts'
+import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
   DryRunOperationException,
@@ -21,13 +22,16 @@ import {
   RequestEntityTooLargeException,
 } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
-import { demandAlgorithm } from './keys/algorithms.ts'
 import { demandAliasName } from './keys/identifiers.ts'
-import type { Key } from './keys/key.ts'
+import { asOf } from './keys/imports.ts'
+import type { Key, KeyState } from './keys/key.ts'
+import { recipientOf } from './keys/recipients.ts'
+import { daysWithoutUse } from './keys/usage.ts'
 import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
 import { parseBody, validated } from './schema/parse.ts'
+import { custodyNote, stateOf, throughKeyStores } from './stores/custody.ts'
 
 /** Everything outside the procedure, opened once per process. */
 export interface World extends Ports, Authentication {
@@ -35,6 +39,8 @@ export interface World extends Ports, Authentication {
   /** The account that this deployment's root user is of. */
   readonly account: string
   readonly audit: AuditSink
+  /** SHA-256 fingerprint of the certificate that enclaves' attestation documents must chain to. */
+  readonly attestationRoot: string
   readonly now: () => number
   readonly uuid: () => string
   /** For failures that are ours: what happened, never what was asked. */
@@ -52,9 +58,11 @@ type Output = Readonly<Record<string, unknown>>
 
 /** Performs one operation. Never rejects: every failure is a reply. */
 export async function perform(operation: AnyOperation, request: Request, world: World): Promise<Reply> {
+  const at = world.now()
+  const eventId = world.uuid()
   const entry = new AuditEntry({
     requestId: request.id,
-    eventId: world.uuid(),
+    eventId,
     eventName: operation.name,
     eventSource: 'kms.amazonaws.com',
     readOnly: operation.readOnly,
@@ -62,14 +70,16 @@ export async function perform(operation: AnyOperation, request: Request, world: 
     account: world.account,
     sourceIp: request.sourceIp,
     userAgent: request.headers['user-agent'] ?? '',
-    at: world.now(),
+    at,
   })
+  let used: readonly Resolved[] = []
   let reply: Reply
   let record: AuditRecord
   try {
-    const { output, firstKey } = await attempt(operation, request, world, entry)
+    const { output, resolved } = await attempt(operation, request, world, entry)
     reply = { status: 200, json: operation.output.encode(output) }
-    record = entry.succeeded(responseElements(operation, output, firstKey))
+    record = entry.succeeded(responseElements(operation, output, resolved[0]?.key.arn))
+    used = resolved.filter(({ rule }) => rule.usage)
   } catch (thrown) {
     const error = asKmsError(thrown, request, world)
     reply = replyOf(error)
@@ -78,6 +88,8 @@ export async function perform(operation: AnyOperation, request: Request, world: 
   try {
     // No audit, no answer: the record is durable before the caller hears of the outcome.
     await world.audit.write(record)
+    const use = { operation: operation.name, at, eventId, requestId: request.id }
+    for (const { key } of used) world.lastUsage.book({ keyId: key.id, ...use })
   } catch (thrown) {
     reply = replyOf(asKmsError(thrown, request, world))
   }
@@ -125,43 +137,83 @@ async function onKeys(
   for (const [member, rule] of Object.entries<KeyRule>(operation.on)) {
     // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
     const read = { fresh: !operation.readOnly }
-    const found = await resolve(member, rule, input, caller, rule.action ?? `kms:${operation.name}`, place, world, read)
-    if (!found) continue
-    resolved.push(found)
+    const stored = await resolve(
+      member,
+      rule,
+      input,
+      caller,
+      rule.action ?? `kms:${operation.name}`,
+      place,
+      world,
+      read,
+    )
+    if (!stored) continue
+    const found = { ...stored, key: asOf(stored.key, now) }
+    const { id, createdAt } = found.key
+    const unused = rule.lastUse && daysWithoutUse(createdAt, await world.lastUsage.find(id), now)
+    resolved.push(unused === undefined ? found : { ...found, daysWithoutUse: unused })
     keys[member] = found.key
     entry.touched(found.key.arn, found.key.account)
+    if (found.key.keyStore) entry.note(custodyNote(found.key.keyStore))
   }
 
-  const asked = { operation, input, request, caller, place, now }
+  const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
+  if (recipient) entry.note(attestationNote(recipient))
+  const asked = { operation, input, request, caller, place, now, ...(recipient && { recipient }) }
   authorize(asked, resolved)
   operation.demands?.(input)
-  for (const each of resolved) demandFit(operation, each, input)
+  for (const each of resolved) demandFit(operation, each, await stateOf(each.key, world.keyStores), input)
 
-  const granted = Object.fromEntries(operation.needs.map((need: keyof Ports) => [need, world[need]]))
+  const call = { principalArn: caller.arn, operation: operation.name, requestId: request.id }
+  const hsm = throughKeyStores(world.hsm, Object.values(keys), world, call)
+  const granted = Object.fromEntries(
+    operation.needs.map((need: keyof Ports) => [need, need === 'hsm' ? hsm : world[need]]),
+  )
   const note = (data: Input): void => entry.note(data)
   let output: Output = {}
   // A dry run does all of the cryptography, so that it fails as the real call would; only told to ignore the
   // ciphertext does it stop at the permissions (kms-authz.md §2.2).
   if (!(input.DryRun && input.DryRunModifiers)) {
     const permits = permitsUnder(asked, resolved)
-    output = await operation.run({ input, caller, keys, place, now, uuid: world.uuid, permits, note, ...granted })
+    output = await operation.run({
+      ...(recipient && { recipient }),
+      input,
+      caller,
+      keys,
+      place,
+      now,
+      uuid: world.uuid,
+      permits,
+      note,
+      proxyCall: call,
+      ...granted,
+    })
   }
   if (input.DryRun)
     throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
-  return { output, firstKey: resolved[0]?.key.arn }
+  return { output, resolved }
 }
 
+/** As CloudTrail tells of an enclave. */
+const attestationNote = ({ moduleId, pcrs }: Attestation): Input => ({
+  recipient: {
+    attestationDocumentModuleId: moduleId,
+    attestationDocumentEnclaveImageDigest: Buffer.from(pcrs.get(0) ?? []).toString('hex'),
+  },
+})
+
 /** Own ciphertext before usage, usage before state, state before algorithm: AWS's order (kms-api.md §2.3). */
-function demandFit(operation: AnyOperation, each: Resolved, input: Input): void {
+function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, input: Input): void {
   const { key, rule } = each
   demandOwnCiphertext(each, input)
+  rule.demands?.(key)
   if (rule.usage && key.usage !== rule.usage) {
     const action = (rule.action ?? operation.name).replace(/^kms:/, '')
     throw new InvalidKeyUsageException(`${key.arn} key usage is ${key.usage} which is not valid for ${action}.`)
   }
-  const refusal = rule.states[key.state]
+  const refusal = rule.states[state]
   if (refusal) throw refusal(key.arn)
-  if (rule.encryption) demandAlgorithm(key, rule.encryption, input)
+  rule.fits?.(key, input)
 }
 
 /** CloudTrail shows what a change answered, and names the key even where the API answers nothing. */

@@ -6,8 +6,11 @@
 import type { AuditRecord } from './audit/record.ts'
 import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
+import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
 import type { AccessKey } from './identity/caller.ts'
-import type { Alias, Key, Material, WrappedKey } from './keys/key.ts'
+import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
+import type { KeyUse } from './keys/usage.ts'
+import type { AccountKeyStores, ConnectionErrorCode, XksProxy } from './stores/key-store.ts'
 
 /** A conditional write found another revision (or presence) than the one it was made from. */
 export class Conflict extends Error {
@@ -44,10 +47,40 @@ export interface Keys {
   replace(key: Key): Promise<void>
   /** Ascending by id, each account apart. */
   list(account: string, page: PageRequest): Promise<Page<Key>>
+  /**
+   * Enabled keys whose automatic rotation is due by `until`, longest due first, at most `limit`. A key that has changed
+   * lately may be missing, or be as it was: find it fresh.
+   */
+  dueForRotation(until: number, limit: number): Promise<readonly Key[]>
 }
 
 export interface Materials {
   find(keyId: string, materialId: string): Promise<Material | undefined>
+  /**
+   * Stores new material, unreachable until a write of its key names it.
+   * @throws Conflict when there is one with this id
+   */
+  create(material: Material): Promise<void>
+  /** Stores material over what may be there: material that is imported again. */
+  put(material: Material): Promise<void>
+  /** Destroys stored material, unless it was stored anew since. */
+  remove(material: Material): Promise<void>
+  /** Whatever was stored for a key, in no order, also what no write of the key made reachable. Never from memory. */
+  list(keyId: string): Promise<readonly Material[]>
+}
+
+/** The last use of each key, as the store has it. */
+export interface Uses {
+  find(keyId: string): Promise<KeyUse | undefined>
+  /** Keeps a use, unless a later one is kept already. */
+  keep(use: KeyUse): Promise<void>
+}
+
+/** The last use of each key, as far as this process knows. */
+export interface LastUsage {
+  /** Takes note of a use at once; it is stored later, together with others. */
+  book(use: KeyUse): void
+  find(keyId: string): Promise<KeyUse | undefined>
 }
 
 export interface Aliases {
@@ -73,20 +106,41 @@ export interface AccessKeys {
 
 /** What a wrapped key belongs to. Its MAC covers every member: a blob moved to another owner does not open. */
 export interface Owner {
-  readonly purpose: 'key-material' | 'access-key'
+  readonly purpose: 'key-material' | 'access-key' | 'import-key'
   readonly account: string
   /** Key id, or access key id. */
   readonly id: string
-  /** Key material id; empty for an access key. */
+  /** Key material id; empty for an access key; of an import key, what else it is bound to. */
   readonly materialId: string
   readonly spec: string
 }
 
+/** Key material that somebody sends, wrapped for an import key of ours. */
+export interface ImportRequest {
+  /** The owner's `spec` is the wrapping key spec. */
+  readonly importKey: { readonly owner: Owner; readonly wrapped: WrappedKey }
+  readonly algorithm: WrappingAlgorithmName
+  readonly encrypted: Uint8Array
+  /** The KMS key that it is for. */
+  readonly target: Pick<Owner, 'account' | 'id' | 'spec'>
+}
+
+export interface ImportedKey extends NewKey {
+  /** Follows from key and material: the same material has the same id whenever it is imported. */
+  readonly materialId: string
+}
+
+export const messageTypes = ['RAW', 'DIGEST', 'EXTERNAL_MU'] as const
+export type MessageType = (typeof messageTypes)[number]
+
 export interface Hsm {
   /** From the HSM's generator. @param length 1…1024 bytes */
   random(length: number): Promise<Uint8Array>
-  /** Makes key material in the HSM for `owner.spec` and returns it wrapped; it is never outside in clear. */
-  generate(owner: Owner): Promise<WrappedKey>
+  /**
+   * Makes key material for `owner.spec` and returns it wrapped.
+   * @throws UnsupportedOperationException for a spec that this token cannot protect as configured
+   */
+  generate(owner: Owner): Promise<NewKey>
   /**
    * The whole ciphertext blob (crypto/ciphertext.ts) for 1…4096 bytes of plaintext.
    * @throws KeyUnavailableException when the material's binding does not verify (someone changed the store)
@@ -98,6 +152,29 @@ export interface Hsm {
   wrapSecret(owner: Owner, secret: Uint8Array): Promise<WrappedKey>
   /** HMAC-SHA-256 under a secret taken in by `wrapSecret`. */
   mac(owner: Owner, wrapped: WrappedKey, data: Uint8Array): Promise<Uint8Array>
+  /**
+   * Signs with asymmetric material. ECDSA signatures are DER.
+   * @param message for `RAW`, up to 4096 bytes, hashed here as the algorithm says; for `DIGEST`, a digest of the
+   *   algorithm's length; for `EXTERNAL_MU`, the 64 bytes of mu (ML-DSA)
+   */
+  sign(material: Material, algorithm: string, type: MessageType, message: Uint8Array): Promise<Uint8Array>
+  /** HMAC with the hash of the material's spec. */
+  generateMac(material: Material, message: Uint8Array): Promise<Uint8Array>
+  /**
+   * RSA-OAEP.
+   * @throws InvalidCiphertextException, always the same and in the same time, when anything about the ciphertext is wrong
+   */
+  decryptAsymmetric(material: Material, algorithm: string, ciphertext: Uint8Array): Promise<Uint8Array>
+  /** ECDH: the x-coordinate, as long as the curve's field. @param peer 0x04 ‖ X ‖ Y, found to be on the curve */
+  deriveSharedSecret(material: Material, peer: Uint8Array): Promise<Uint8Array>
+  /** ML-KEM, 32 bytes. A ciphertext of the right length always gives a secret (FIPS 203 implicit rejection). */
+  decapsulate(material: Material, ciphertext: Uint8Array): Promise<Uint8Array>
+  /**
+   * Takes key material in.
+   * @throws InvalidImportTokenException when the import key is not its owner's; InvalidCiphertextException, always the
+   *   same, when the material is not what it should be
+   */
+  importMaterial(request: ImportRequest): Promise<ImportedKey>
   /** Resolves when the HSM answers. */
   check(): Promise<void>
 }
@@ -107,11 +184,80 @@ export interface AuditSink {
   write(record: AuditRecord): Promise<void>
 }
 
+/** Custom key stores. */
+export interface KeyStores {
+  of(account: string, read?: Read): Promise<AccountKeyStores>
+  /**
+   * Writes them over the revision they were made from; the stored revision is then `all.revision + 1`.
+   * @throws Conflict when the stored revision is not `all.revision`
+   */
+  replace(all: AccountKeyStores): Promise<void>
+}
+
+/** The tokens that are configured as CloudHSM clusters. */
+export interface Clusters {
+  has(clusterId: string): boolean
+  /** Undefined when it is connected; otherwise why not. */
+  connect(clusterId: string): Promise<ConnectionErrorCode | undefined>
+}
+
+/** What a proxy is told about the request that it is asked for. */
+export interface ProxyCall {
+  readonly principalArn: string
+  readonly operation: string
+  readonly requestId: string
+  /** Of the KMS key, where there is one. */
+  readonly keyArn?: string
+}
+
+/** A key of an external key manager, in its words. */
+export interface ExternalKey {
+  readonly spec: string
+  readonly usages: readonly string[]
+  readonly status: string
+}
+
+/** What an external key has encrypted. */
+export interface ExternalCiphertext {
+  readonly ciphertext: Uint8Array
+  /** 12 or 16 bytes. */
+  readonly iv: Uint8Array
+  /** 16 bytes. */
+  readonly tag: Uint8Array
+  /** The proxy's own, at most 20 bytes. */
+  readonly metadata: Uint8Array
+}
+
+/** External key store proxies. Each promise rejects with ProxyFailure when a proxy does not give what it is asked for. */
+export interface Xks {
+  /** Resolves when the proxy knows us and has an external key manager at work. */
+  checkHealth(proxy: XksProxy, call: ProxyCall): Promise<void>
+  describeKey(proxy: XksProxy, externalKeyId: string, call: ProxyCall): Promise<ExternalKey>
+  encrypt(
+    proxy: XksProxy,
+    externalKeyId: string,
+    plaintext: Uint8Array,
+    aad: Uint8Array,
+    call: ProxyCall,
+  ): Promise<ExternalCiphertext>
+  decrypt(
+    proxy: XksProxy,
+    externalKeyId: string,
+    ciphertext: ExternalCiphertext,
+    aad: Uint8Array,
+    call: ProxyCall,
+  ): Promise<Uint8Array>
+}
+
 /** Everything an operation may be given, by the name it asks for in `needs`. */
 export interface Ports {
   readonly keyStore: Keys
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
+  readonly lastUsage: LastUsage
   readonly hsm: Hsm
+  readonly keyStores: KeyStores
+  readonly clusters: Clusters
+  readonly xks: Xks
 }

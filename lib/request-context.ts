@@ -1,6 +1,9 @@
 /** What a request's policies may ask about it: condition keys and their values (kms-authz.md §4). */
 import type { Place } from './arn.ts'
+import { hex } from './bytes.ts'
+import type { Attestation } from './crypto/attestation.ts'
 import type { Caller } from './identity/caller.ts'
+import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import type { ContextValue, RequestContext } from './policy/variables.ts'
 import type { Resolved } from './resolve.ts'
@@ -15,6 +18,11 @@ const memberKeys: Readonly<Record<string, string>> = {
   KeyUsage: 'kms:KeyUsage',
   Origin: 'kms:KeyOrigin',
   MultiRegion: 'kms:MultiRegion',
+  KeyPairSpec: 'kms:DataKeyPairSpec',
+  SigningAlgorithm: 'kms:SigningAlgorithm',
+  MessageType: 'kms:MessageType',
+  MacAlgorithm: 'kms:MacAlgorithm',
+  KeyAgreementAlgorithm: 'kms:KeyAgreementAlgorithm',
   PendingWindowInDays: 'kms:ScheduleKeyDeletionPendingWindowInDays',
 }
 
@@ -22,17 +30,21 @@ export function fromMembers(operation: AnyOperation, input: Input): Entries {
   const entries: Entries = []
   for (const [member, name] of Object.entries(memberKeys)) {
     // GenerateDataKey's KeySpec is the data key's, not the KMS key's.
-    if (member in operation.on || (name.startsWith('kms:Key') && Object.keys(operation.on).length > 0)) continue
+    if (member in operation.on || (member === 'KeySpec' && Object.keys(operation.on).length > 0)) continue
     if (input[member] !== undefined) entries.push([name, String(input[member])])
   }
   const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
   for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
   const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
   if (names.length > 0) entries.push(['aws:TagKeys', names])
+  if (Object.hasOwn(operation.input.members, 'RotationPeriodInDays')) {
+    // A policy sees the period that AWS falls back on, whatever an omitted one comes to mean.
+    entries.push(['kms:RotationPeriodInDays', String(input.RotationPeriodInDays ?? defaultPeriodInDays)])
+  }
   return entries
 }
 
-export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
+export function fromKey({ key, rule, alias, daysWithoutUse }: Resolved, input: Input): Entries {
   const entries: Entries = [
     ['kms:KeySpec', key.spec],
     ['kms:CustomerMasterKeySpec', key.spec],
@@ -42,6 +54,7 @@ export function fromKey({ key, rule, alias }: Resolved, input: Input): Entries {
     ['kms:MultiRegion', 'false'],
     ['kms:RequestAlias', alias],
     ['aws:ResourceAccount', key.account],
+    ['kms:TrailingDaysWithoutKeyUsage', daysWithoutUse === undefined ? undefined : String(daysWithoutUse)],
   ]
   for (const [name, value] of Object.entries(key.tags)) entries.push([`aws:ResourceTag/${name}`, value])
   if (rule.encryption) {
@@ -86,4 +99,16 @@ export function contextOf(...groups: readonly (() => Entries)[]): RequestContext
       return context.get(name)
     },
   }
+}
+
+/** What a request with an attested recipient supplies (kms-authz.md §4.1): the registers, in hex. */
+export function fromRecipient(recipient: Attestation | undefined): Entries {
+  if (!recipient) return []
+  const prefix = recipient.kind === 'tpm' ? 'NitroTPMPCR' : 'PCR'
+  const registers = [...recipient.pcrs].map(([index, digest]): [string, string] => [
+    `kms:RecipientAttestation:${prefix}${index}`,
+    hex(digest),
+  ])
+  const image = recipient.kind === 'enclave' ? recipient.pcrs.get(0) : undefined
+  return [...registers, ['kms:RecipientAttestation:ImageSha384', image && hex(image)]]
 }

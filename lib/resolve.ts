@@ -23,6 +23,8 @@ export interface Resolved {
   readonly alias?: string
   /** The parsed ciphertext whose key this must be. */
   readonly ciphertext?: Ciphertext
+  /** Where the rule asks for it. */
+  readonly daysWithoutUse?: number
 }
 
 export interface KeyLookup {

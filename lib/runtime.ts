@@ -5,6 +5,7 @@ import { type Config, readConfig } from './config.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
+import { configuredClusters } from './stores/clusters.ts'
 
 export interface OpenWorld extends World {
   /** Rejects when the store or the HSM does not answer. */
@@ -34,7 +35,13 @@ const log = (entry: Readonly<Record<string, unknown>>): void => {
 
 /** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
 async function worldOf(config: Config): Promise<OpenWorld> {
-  const [{ openHsm }, { openStore }] = await Promise.all([import('./hsm/hsm.ts'), import('./store/store.ts')])
+  const [{ openHsm }, { openStore }, { UsageBook }, { openXks }, { openHttps }] = await Promise.all([
+    import('./hsm/hsm.ts'),
+    import('./store/store.ts'),
+    import('./store/usage-book.ts'),
+    import('./xks/client.ts'),
+    import('./xks/https.ts'),
+  ])
   const now = Date.now
   const store = await openStore({
     cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS,
@@ -50,18 +57,26 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   })
   const hsm = await openHsm({ ...hsmOptions(config), now })
   const sink = await openSink(config)
-  const { keys: keyStore, materials, aliases, accessKeys } = store
+  const { keys: keyStore, materials, aliases, accessKeys, keyStores, uses } = store
+  const signingKeys = new SigningKeys(hsm, await hsm.random(32))
+  const proxies = openHttps(proxyOptions(config))
+  const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
   return {
     keyStore,
     materials,
     aliases,
     accessKeys,
+    lastUsage,
     hsm,
-    signingKeys: new SigningKeys(hsm, await hsm.random(32)),
+    keyStores,
+    clusters: configuredClusters(Object.keys(config.KEYSTEAD_KEY_STORES)),
+    xks: openXks({ region: config.KEYSTEAD_REGION, signingKeys, now, send: proxies.send }),
+    signingKeys,
     audit: sink,
     partition: config.KEYSTEAD_PARTITION,
     region: config.KEYSTEAD_REGION,
     account: config.KEYSTEAD_ACCOUNT_ID,
+    attestationRoot: config.KEYSTEAD_ATTESTATION_ROOT,
     now,
     uuid: randomUUID,
     log,
@@ -71,7 +86,9 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     },
     close: async () => {
       await sink.close()
+      await lastUsage.close()
       await store.close()
+      proxies.close()
       hsm.close()
     },
   }
@@ -102,9 +119,15 @@ function hsmOptions(config: Config) {
     runDirectory: config.KEYSTEAD_RUN_DIRECTORY,
     profile: config.KEYSTEAD_HSM_PROFILE,
     handles: config.KEYSTEAD_HSM_HANDLES,
+    hsmOnly: config.KEYSTEAD_HSM_ONLY === 'true',
     ...(soft && { tokenDirectory: config.KEYSTEAD_HSM_TOKEN_DIRECTORY }),
   }
 }
+
+const proxyOptions = (config: Config) => ({
+  timeoutMs: config.KEYSTEAD_XKS_TIMEOUT_MS,
+  ...(config.KEYSTEAD_XKS_CA_FILE !== undefined && { ca: readFileSync(config.KEYSTEAD_XKS_CA_FILE, 'utf8') }),
+})
 
 interface OpenSink extends AuditSink {
   close(): Promise<void>

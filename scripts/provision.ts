@@ -34,7 +34,7 @@ import {
   attribute,
   keyType,
   mechanism,
-  mgf1Sha1,
+  mgf1,
   oaepSourceData,
   objectClass,
   osLockingOk,
@@ -322,7 +322,7 @@ function oaepSha1(): { mechanism: number; pParameter: unknown; ulParameterLen: n
   const memory: unknown = koffi.alloc(CK_RSA_PKCS_OAEP_PARAMS, 1)
   const parameters = {
     hashAlg: mechanism.sha1,
-    mgf: mgf1Sha1,
+    mgf: mgf1.sha1,
     source: oaepSourceData,
     pSourceData: null,
     ulSourceDataLen: 0,

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { handler as frontDoor } from '../functions/front-door.ts'
 import { type Config, ConfigurationError, readConfig } from '../lib/config.ts'
+import { documentRoutes } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
 import { openWorld } from '../lib/runtime.ts'
 import { PreparationError, prepareLocal } from './local.ts'
@@ -21,7 +22,8 @@ function routes(): readonly Route[] {
   const derived = JSON.parse(
     readFileSync(new URL('../infra/derived/routes.json', import.meta.url), 'utf8'),
   ) as DerivedRoute[]
-  return derived.map(({ route, file }) => ({
+  const documents = documentRoutes.map((route) => ({ route, file: 'functions/documents.ts' }))
+  return [...derived, ...documents].map(({ route, file }) => ({
     route,
     handler: async () => (await import(new URL(`../${file}`, import.meta.url).href)).handler,
   }))

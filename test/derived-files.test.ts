@@ -8,7 +8,7 @@ import { openapiOf } from '../infra/openapi.ts'
 import { rolesOf } from '../infra/roles.ts'
 import { yamlOf } from '../infra/yaml.ts'
 import { settings } from '../lib/config.ts'
-import type { AnyOperation } from '../lib/operation.ts'
+import type { AnyOperation, KeyRule } from '../lib/operation.ts'
 
 const entries = catalog()
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
@@ -69,6 +69,7 @@ const statementsOf = (id: string): readonly Statement[] => {
 const storeActions = (id: string): readonly string[] =>
   statementsOf(id)
     .filter(({ Resource }) => JSON.stringify(Resource).includes('StoreTable'))
+    .filter((statement) => !JSON.stringify(statement).includes('"dynamodb:LeadingKeys":["USE#*"]'))
     .flatMap(({ Action }) => Action)
 
 describe('roles', () => {
@@ -76,7 +77,7 @@ describe('roles', () => {
 
   test('every Lambda has one of its own', () => {
     const wanted = Object.values(functionsOf(entries)).map(({ role }) => role)
-    expect(new Set(wanted).size).toBe(entries.length + 1)
+    expect(new Set(wanted).size).toBe(entries.length + 2)
     expect(Object.keys(roles.Resources).sort()).toEqual(wanted.toSorted())
   })
   test('none names a resource or an action by a wildcard', () => {
@@ -91,13 +92,22 @@ describe('roles', () => {
     expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'StoreTable'])
     for (const id of made) expect(templates).toMatch(new RegExp(`^ {2}${id}:$`, 'm'))
   })
-  test('an operation that only reads cannot change the store', () => {
+  test('an operation that only reads cannot change the store, but for the last use of a key', () => {
     for (const { operation, kebab } of entries.filter(({ operation }) => operation.readOnly)) {
       const actions = storeActions(functionsOf(entries)[kebab]?.role ?? '')
       expect([operation.name, actions.filter((action) => !/^dynamodb:(?:GetItem|Query)$/.test(action))]).toEqual([
         operation.name,
         [],
       ])
+    }
+  })
+  test('an operation that uses a key can keep its last use, and no other operation can', () => {
+    for (const { operation, kebab } of entries) {
+      const usesKeys = Object.values<KeyRule>(operation.on).some(({ usage }) => usage)
+      const writes = statementsOf(functionsOf(entries)[kebab]?.role ?? '').filter(
+        (each) => JSON.stringify(each).includes('["USE#*"]') && each.Action.includes('dynamodb:PutItem'),
+      )
+      expect([operation.name, writes.length]).toEqual([operation.name, usesKeys ? 1 : 0])
     }
   })
   test('an operation can change what it needs and nothing else', () => {

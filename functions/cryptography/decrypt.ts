@@ -1,6 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
-import { demandCiphertext, refuseRecipient } from '../../lib/keys/demands.ts'
-import { openerOf } from '../../lib/keys/materials.ts'
+import { demandCiphertext } from '../../lib/keys/demands.ts'
+import { open, toldIds } from '../../lib/keys/encryption.ts'
+import { answerTo } from '../../lib/keys/recipients.ts'
 import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
@@ -40,24 +41,15 @@ export const decrypt = operation({
     KeyMaterialId: materialId,
   }),
   on: { KeyId: encryption('', 'CiphertextBlob') },
-  demands(input) {
-    refuseRecipient(input)
-    demandCiphertext(input)
-  },
+  demands: demandCiphertext,
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm, note }) {
-    const { material, ciphertext: blob } = await openerOf(
-      materials,
-      keys.KeyId,
-      input.CiphertextBlob ?? new Uint8Array(),
-    )
-    note({ keyMaterialId: material.id })
-    return {
-      KeyId: keys.KeyId.arn,
-      Plaintext: await hsm.decrypt(material, blob, input.EncryptionContext ?? {}),
-      EncryptionAlgorithm: input.EncryptionAlgorithm,
-      KeyMaterialId: material.id,
-    }
+  async run({ input, keys, materials, hsm, note, recipient: to }) {
+    const { EncryptionAlgorithm, CiphertextBlob = new Uint8Array(), EncryptionContext } = input
+    const opened = await open({ materials, hsm }, keys.KeyId, EncryptionAlgorithm, CiphertextBlob, EncryptionContext)
+    const { keyMaterialId } = toldIds({ keyMaterialId: opened.material })
+    if (keyMaterialId !== undefined) note({ keyMaterialId })
+    const answer = await answerTo(to, hsm, 'Plaintext', opened.plaintext)
+    return { KeyId: keys.KeyId.arn, ...answer, EncryptionAlgorithm, KeyMaterialId: to ? undefined : keyMaterialId }
   },
 })
 

@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { seal, toldIds } from '../../lib/keys/encryption.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
 import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
@@ -36,11 +37,12 @@ export const encrypt = operation({
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
     const material = await currentMaterial(materials, keys.KeyId)
-    note({ keyMaterialId: material.id })
+    note(toldIds({ keyMaterialId: material }))
+    const { EncryptionAlgorithm, Plaintext, EncryptionContext } = input
     return {
-      CiphertextBlob: await hsm.encrypt(material, input.Plaintext, input.EncryptionContext ?? {}),
+      CiphertextBlob: await seal(hsm, material, EncryptionAlgorithm, Plaintext, EncryptionContext),
       KeyId: keys.KeyId.arn,
-      EncryptionAlgorithm: input.EncryptionAlgorithm,
+      EncryptionAlgorithm,
     }
   },
 })

@@ -1,6 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
-import { dataKeyLength, refuseRecipient } from '../../lib/keys/demands.ts'
+import { dataKeyLength } from '../../lib/keys/demands.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
+import { answerTo } from '../../lib/keys/recipients.ts'
 import { dataKeys } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
@@ -40,20 +41,17 @@ export const generateDataKey = operation({
     KeyMaterialId: materialId,
   }),
   on: { KeyId: dataKeys },
-  demands(input) {
-    refuseRecipient(input)
-    dataKeyLength(input)
-  },
+  demands: (input) => void dataKeyLength(input),
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm, note }) {
+  async run({ input, keys, materials, hsm, note, recipient: to }) {
     const material = await currentMaterial(materials, keys.KeyId)
     note({ keyMaterialId: material.id })
     const dataKey = await hsm.random(dataKeyLength(input))
     return {
       CiphertextBlob: await hsm.encrypt(material, dataKey, input.EncryptionContext ?? {}),
-      Plaintext: dataKey,
+      ...(await answerTo(to, hsm, 'Plaintext', dataKey)),
       KeyId: keys.KeyId.arn,
-      KeyMaterialId: material.id,
+      KeyMaterialId: to ? undefined : material.id,
     }
   },
 })

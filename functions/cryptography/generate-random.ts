@@ -1,9 +1,10 @@
 import { ValidationException } from '../../lib/errors.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { refuseCustomKeyStore, refuseRecipient } from '../../lib/keys/demands.ts'
+import { answerTo } from '../../lib/keys/recipients.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { ciphertext, customKeyStoreId, numberOfBytes, plaintext, recipient } from '../../lib/schema/members.ts'
+import { demandRandomOf } from '../../lib/stores/finding.ts'
 
 export const generateRandom = operation({
   name: 'GenerateRandom',
@@ -15,12 +16,11 @@ export const generateRandom = operation({
   on: {},
   demands(input) {
     if (input.NumberOfBytes === undefined) throw new ValidationException('NumberOfBytes is required.')
-    refuseCustomKeyStore(input)
-    refuseRecipient(input)
   },
-  needs: ['hsm'],
-  async run({ input, hsm }) {
-    return { Plaintext: await hsm.random(input.NumberOfBytes ?? 0) }
+  needs: ['hsm', 'keyStores'],
+  async run({ input, hsm, keyStores, place, recipient: to }) {
+    await demandRandomOf(keyStores, place.account, input.CustomKeyStoreId)
+    return answerTo(to, hsm, 'Plaintext', await hsm.random(input.NumberOfBytes ?? 0))
   },
 })
 

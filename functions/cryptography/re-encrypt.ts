@@ -1,8 +1,9 @@
 import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
-import { currentMaterial, openerOf } from '../../lib/keys/materials.ts'
-import { encryption } from '../../lib/keys/rules.ts'
+import { open, seal, toldIds } from '../../lib/keys/encryption.ts'
+import { currentMaterial } from '../../lib/keys/materials.ts'
+import { reEncryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -43,26 +44,25 @@ export const reEncrypt = operation({
     SourceKeyMaterialId: materialId,
     DestinationKeyMaterialId: materialId,
   }),
-  on: {
-    SourceKeyId: { ...encryption('Source', 'CiphertextBlob'), action: 'kms:ReEncryptFrom' },
-    DestinationKeyId: { ...encryption('Destination'), action: 'kms:ReEncryptTo' },
-  },
+  on: reEncryption,
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
-    const source = await openerOf(materials, keys.SourceKeyId, input.CiphertextBlob ?? new Uint8Array())
+    const { CiphertextBlob = new Uint8Array(), SourceEncryptionContext, DestinationEncryptionContext } = input
+    const [from, to] = [input.SourceEncryptionAlgorithm, input.DestinationEncryptionAlgorithm]
     const destination = await currentMaterial(materials, keys.DestinationKeyId)
-    note({ sourceKeyMaterialId: source.material.id, destinationKeyMaterialId: destination.id })
-    const opened = await hsm.decrypt(source.material, source.ciphertext, input.SourceEncryptionContext ?? {})
-    const context = input.DestinationEncryptionContext ?? {}
+    const source = await open({ materials, hsm }, keys.SourceKeyId, from, CiphertextBlob, SourceEncryptionContext)
+    const told = toldIds({ sourceKeyMaterialId: source.material, destinationKeyMaterialId: destination })
+    note(told)
+    const sealed = (plaintext: Uint8Array) => seal(hsm, destination, to, plaintext, DestinationEncryptionContext)
     return {
-      CiphertextBlob: await wipedAfter(opened, (plaintext) => hsm.encrypt(destination, plaintext, context)),
+      CiphertextBlob: await wipedAfter(source.plaintext, sealed),
       SourceKeyId: keys.SourceKeyId.arn,
       KeyId: keys.DestinationKeyId.arn,
-      SourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm,
-      DestinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm,
-      SourceKeyMaterialId: source.material.id,
-      DestinationKeyMaterialId: destination.id,
+      SourceEncryptionAlgorithm: from,
+      DestinationEncryptionAlgorithm: to,
+      SourceKeyMaterialId: told.sourceKeyMaterialId,
+      DestinationKeyMaterialId: told.destinationKeyMaterialId,
     }
   },
 })

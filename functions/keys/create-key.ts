@@ -1,6 +1,6 @@
 import { serve } from '../../lib/http/serve.ts'
 import { creatable, newKey } from '../../lib/keys/creation.ts'
-import { newMaterial } from '../../lib/keys/materials.ts'
+import { firstMaterial } from '../../lib/keys/materials.ts'
 import { metadataOf } from '../../lib/keys/metadata.ts'
 import { policyFor } from '../../lib/keys/policies.ts'
 import { withTags } from '../../lib/keys/tags.ts'
@@ -19,6 +19,7 @@ import {
 } from '../../lib/schema/members.ts'
 import { boolean } from '../../lib/schema/scalars.ts'
 import { required, withDefault } from '../../lib/schema/shape.ts'
+import { custodyOf } from '../../lib/stores/custody.ts'
 
 export const createKey = operation({
   name: 'CreateKey',
@@ -41,19 +42,21 @@ export const createKey = operation({
   output: struct({ KeyMetadata: required(keyMetadata) }),
   on: {},
   also: (input) => (input.Tags?.length ? ['kms:TagResource'] : []),
-  needs: ['keyStore', 'hsm'],
-  async run({ input, place, now, uuid, hsm, keyStore, permits }) {
+  needs: ['keyStore', 'hsm', 'keyStores', 'xks'],
+  async run({ input, place, now, uuid, hsm, keyStore, keyStores, xks, permits, proxyCall }) {
+    const kind = creatable(input)
+    const policyText = policyFor(input, place, permits)
     const key = newKey({
-      id: uuid(),
+      ...(await custodyOf(input, place.account, uuid, { keyStore, keyStores, xks }, proxyCall)),
       place,
       now,
       description: input.Description ?? '',
       tags: withTags({}, input.Tags ?? []),
-      policy: policyFor(input, place, permits),
-      ...creatable(input),
+      policy: policyText,
+      ...kind,
     })
-    const material = await newMaterial(hsm, key, 1, now)
-    const created = { ...key, currentMaterialId: material.id }
+    const material = await firstMaterial(hsm, key, now)
+    const created = { ...key, ...(material && { currentMaterialId: material.id }) }
     await keyStore.create(created, material)
     return { KeyMetadata: metadataOf(created) }
   },

@@ -5,6 +5,7 @@ import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { grantTokens, keyId, keyMetadata } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
+import { stateOf } from '../../lib/stores/custody.ts'
 
 export const describeKey = operation({
   name: 'DescribeKey',
@@ -14,9 +15,9 @@ export const describeKey = operation({
   input: struct({ KeyId: required(keyId), GrantTokens: grantTokens }),
   output: struct({ KeyMetadata: required(keyMetadata) }),
   on: { KeyId: { by: 'any', states: states.present, foreign: true } },
-  needs: [],
-  async run({ keys }) {
-    return { KeyMetadata: metadataOf(keys.KeyId) }
+  needs: ['keyStores'],
+  async run({ keys, keyStores }) {
+    return { KeyMetadata: metadataOf(keys.KeyId, await stateOf(keys.KeyId, keyStores)) }
   },
 })
 

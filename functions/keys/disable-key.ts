@@ -12,7 +12,7 @@ export const disableKey = operation({
   summary: 'Stops every use of a key until it is enabled again.',
   input: struct({ KeyId: required(keyId) }),
   output: struct({}),
-  on: { KeyId: { by: 'key', states: states.switchable } },
+  on: { KeyId: { by: 'key', states: states.switchable, lastUse: true } },
   needs: ['keyStore'],
   async run({ keys, keyStore }) {
     await keyStore.replace({ ...keys.KeyId, state: 'Disabled' })

@@ -19,7 +19,7 @@ export const scheduleKeyDeletion = operation({
     KeyState: required(string()),
     PendingWindowInDays: integer(1, 365),
   }),
-  on: { KeyId: { by: 'key', states: states.deletable } },
+  on: { KeyId: { by: 'key', states: states.deletable, lastUse: true } },
   demands: demandWindow,
   needs: ['keyStore'],
   async run({ input, keys, now, keyStore }) {

@@ -20,6 +20,9 @@ import { InvalidCiphertextException } from '../errors.ts'
  * Everything before the IV is the header. Header ‖ canonical encryption context is the AAD, and GCM authenticates the IV
  * by itself, so no bit of a blob can change unnoticed. The IV is no part of the AAD because some HSMs choose it, and tell
  * it only with the ciphertext.
+ *
+ * Version 2, 0x02, is of a key in an external key store: the same up to w, which is 0, and then what the external key made
+ * of a whole version 1 (stores/envelope.ts).
  */
 export interface Ciphertext {
   readonly keyId: string
@@ -28,11 +31,14 @@ export interface Ciphertext {
   readonly wrappedMessageKey: Uint8Array
   readonly iv: Uint8Array
   readonly header: Uint8Array
-  /** Ciphertext and tag. */
+  /** Ciphertext and tag; of version 2, everything after the header. */
   readonly body: Uint8Array
+  /** Of version 2, which an external key has to open before there are IV and message key. */
+  readonly external?: true
 }
 
 const version = 1
+const externalVersion = 2
 const ivBytes = 12
 const tagBytes = 16
 const fixedBytes = 1 + 1 + 16 + 32 + 1
@@ -40,33 +46,37 @@ const fixedBytes = 1 + 1 + 16 + 32 + 1
 const forms = { uuid: 0, multiRegion: 1 } as const
 
 export function headerOf(keyId: string, materialId: string, wrappedMessageKey: Uint8Array): Uint8Array {
+  return concat(startOf(version, keyId, materialId), Uint8Array.of(wrappedMessageKey.length), wrappedMessageKey)
+}
+
+export const externalHeaderOf = (keyId: string, materialId: string): Uint8Array =>
+  concat(startOf(externalVersion, keyId, materialId), Uint8Array.of(0))
+
+function startOf(first: number, keyId: string, materialId: string): Uint8Array {
   const multiRegion = keyId.startsWith('mrk-')
   const id = fromHex(multiRegion ? keyId.slice(4) : keyId.replaceAll('-', ''))
   const form = multiRegion ? forms.multiRegion : forms.uuid
-  return concat(
-    Uint8Array.of(version, form),
-    id,
-    fromHex(materialId),
-    Uint8Array.of(wrappedMessageKey.length),
-    wrappedMessageKey,
-  )
+  return concat(Uint8Array.of(first, form), id, fromHex(materialId))
 }
 
-/** @throws InvalidCiphertextException for any bytes that are not a version 1 ciphertext, without saying why */
+/** @throws InvalidCiphertextException for any bytes that are no ciphertext of these versions, without saying why */
 export function parseCiphertext(blob: Uint8Array): Ciphertext {
   const form = blob[1]
   const wrappedBytes = blob[fixedBytes - 1] ?? 0
   const headerBytes = fixedBytes + wrappedBytes
   const bodyAt = headerBytes + ivBytes
-  const known = blob[0] === version && (form === forms.uuid || form === forms.multiRegion)
-  if (!known || wrappedBytes === 0 || blob.length < bodyAt + tagBytes) throw new InvalidCiphertextException()
+  const external = blob[0] === externalVersion
+  const known = (external || blob[0] === version) && (form === forms.uuid || form === forms.multiRegion)
+  const whole = external ? blob.length > fixedBytes : blob.length >= bodyAt + tagBytes
+  if (!known || external !== (wrappedBytes === 0) || !whole) throw new InvalidCiphertextException()
   const id = hex(blob.subarray(2, 18))
   return {
     keyId: form === forms.multiRegion ? `mrk-${id}` : id.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
     materialId: hex(blob.subarray(18, 50)),
     wrappedMessageKey: blob.subarray(fixedBytes, headerBytes),
-    iv: blob.subarray(headerBytes, bodyAt),
     header: blob.subarray(0, headerBytes),
-    body: blob.subarray(bodyAt),
+    ...(external
+      ? { iv: new Uint8Array(), body: blob.subarray(headerBytes), external }
+      : { iv: blob.subarray(headerBytes, bodyAt), body: blob.subarray(bodyAt) }),
   }
 }

@@ -18,6 +18,8 @@ export const attribute = {
   modulus: 0x120,
   modulusBits: 0x121,
   publicExponent: 0x122,
+  ecParams: 0x180,
+  ecPoint: 0x181,
   valueLength: 0x161,
   extractable: 0x162,
   unwrapTemplate: 0x40000212,
@@ -26,14 +28,26 @@ export const attribute = {
 
 export const objectClass = { publicKey: 2, privateKey: 3, secretKey: 4 } as const
 
-export const keyType = { rsa: 0x0, genericSecret: 0x10, aes: 0x1f } as const
+export const keyType = { rsa: 0x0, ec: 0x3, genericSecret: 0x10, aes: 0x1f } as const
 
 export const mechanism = {
   rsaKeyPairGeneration: 0x0,
+  rsaPkcs: 0x1,
+  rsaX509: 0x3,
   rsaOaep: 0x9,
+  rsaPss: 0xd,
   sha1: 0x220,
+  sha256: 0x250,
   hmacSha256: 0x251,
+  hmacSha224: 0x256,
+  sha384: 0x260,
+  hmacSha384: 0x261,
+  sha512: 0x270,
+  hmacSha512: 0x271,
   genericSecretKeyGeneration: 0x350,
+  ecKeyPairGeneration: 0x1040,
+  ecdsa: 0x1041,
+  ecdh1Derive: 0x1050,
   aesKeyGeneration: 0x1080,
   aesGcm: 0x1087,
   aesKeyWrapPad: 0x210a,
@@ -44,12 +58,16 @@ export const mechanism = {
 export const sessionFlag = { readWrite: 2, serial: 4 } as const
 export const userType = { securityOfficer: 0, user: 1 } as const
 export const osLockingOk = 2
-export const mgf1Sha1 = 1
+/** CKG_MGF1_… by the hash. */
+export const mgf1 = { sha1: 1, sha256: 2, sha384: 3, sha512: 4 } as const
+/** CKD_NULL: the shared value as it is. */
+export const noKeyDerivation = 1
 export const oaepSourceData = 1
 
 export const returnCode = {
   slotIdInvalid: 0x3,
   generalError: 0x5,
+  functionFailed: 0x6,
   attributeSensitive: 0x11,
   deviceError: 0x30,
   deviceMemory: 0x31,
@@ -57,6 +75,8 @@ export const returnCode = {
   encryptedDataInvalid: 0x40,
   encryptedDataLengthRange: 0x41,
   keyHandleInvalid: 0x60,
+  keySizeRange: 0x62,
+  keyFunctionNotPermitted: 0x68,
   keyUnextractable: 0x6a,
   mechanismInvalid: 0x70,
   objectHandleInvalid: 0x82,

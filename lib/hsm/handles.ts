@@ -52,6 +52,15 @@ export class Handles {
     return held
   }
 
+  /** The handle of this name, made when it is not held. */
+  findOrPut(name: string, make: () => Handle): Handle {
+    const held = this.find(name)
+    if (held) return held.handle
+    const handle = make()
+    this.put(name, { handle })
+    return handle
+  }
+
   /** Takes the handle over: it is destroyed when it leaves, or when another takes its name. */
   put(name: string, held: Held): void {
     const [oldest] = this.#held.keys()

@@ -4,9 +4,11 @@
  */
 import { KMSInternalException, KmsError } from '../errors.ts'
 import type { Hsm } from '../ports.ts'
+import { Asymmetric } from './asymmetric.ts'
 import { Canary } from './canary.ts'
 import { returnCode } from './constants.ts'
 import { type CacheCounters, Handles } from './handles.ts'
+import { Imports } from './imports.ts'
 import { openLibrary } from './library.ts'
 import { Materials } from './materials.ts'
 import { type MessageKeyLimits, Messages } from './messages.ts'
@@ -26,6 +28,8 @@ export interface HsmOptions {
   readonly runDirectory: string
   /** Otherwise chosen by the module's manufacturer. */
   readonly profile?: ProfileName
+  /** Refuses specs whose keys must be opened in this process to be used. */
+  readonly hsmOnly?: boolean
   /** How many opened keys are kept: 2 or more. */
   readonly handles?: number
   readonly messageKeyLimits?: MessageKeyLimits
@@ -52,6 +56,8 @@ interface Login {
   readonly session: Session
   readonly materials: Materials
   readonly messages: Messages
+  readonly asymmetric: Asymmetric
+  readonly imports: Imports
   readonly canary: Canary
 }
 
@@ -94,26 +100,30 @@ export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
     }
   }
 
-  function end(): void {
-    login?.session.close()
+  function giveUp(lost: Login | undefined): void {
+    // Another request that was under way may have begun anew already.
+    if (login !== lost) return
+    counters.reopenings++
+    lost?.session.close()
     login = undefined
   }
 
-  function attempt<T>(operation: (login: Login) => T): T {
+  async function attempt<T>(operation: (login: Login) => T | Promise<T>): Promise<T> {
+    let used: Login | undefined
     try {
-      return operation(current())
+      used = current()
+      return await operation(used)
     } catch (error) {
       if (!isLost(error)) throw error
     }
-    counters.reopenings++
-    end()
+    giveUp(used)
     return operation(current())
   }
 
-  async function perform<T>(operation: (login: Login) => T): Promise<T> {
+  async function perform<T>(operation: (login: Login) => T | Promise<T>): Promise<T> {
     counters.operations++
     try {
-      return attempt(operation)
+      return await attempt(operation)
     } catch (error) {
       if (error instanceof KmsError && error.fault === 'client') throw error
       counters.failures++
@@ -131,9 +141,18 @@ export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
       perform(({ messages }) => messages.decrypt(material, ciphertext, context)),
     wrapSecret: (owner, secret) => perform(({ materials }) => materials.wrapSecret(owner, secret)),
     mac: (owner, wrapped, data) => perform(({ materials }) => materials.mac(owner, wrapped, data)),
+    sign: (material, algorithm, type, message) =>
+      perform(({ asymmetric }) => asymmetric.sign(material, algorithm, type, message)),
+    generateMac: (material, message) => perform(({ asymmetric }) => asymmetric.generateMac(material, message)),
+    decryptAsymmetric: (material, algorithm, ciphertext) =>
+      perform(({ asymmetric }) => asymmetric.decrypt(material, algorithm, ciphertext)),
+    deriveSharedSecret: (material, peer) => perform(({ asymmetric }) => asymmetric.deriveSharedSecret(material, peer)),
+    decapsulate: (material, ciphertext) => perform(({ asymmetric }) => asymmetric.decapsulate(material, ciphertext)),
+    importMaterial: (request) => perform(({ imports }) => imports.take(request)),
     check: () => perform(({ canary }) => canary.assertDecrypts()),
     close() {
-      end()
+      login?.session.close()
+      login = undefined
       final = new Error('The HSM is closed')
     },
   }
@@ -150,11 +169,14 @@ function begin(pkcs11: Pkcs11, options: HsmOptions, counters: HsmCounters): Logi
   try {
     const profile = chooseProfile(session, options.profile)
     const handles = new Handles(options.handles ?? defaultHandles, (handle) => session.destroy(handle), counters)
-    const materials = new Materials(session, profile, findRoots(session, profile), handles)
+    const roots = findRoots(session, profile)
+    const materials = new Materials({ session, profile, roots, handles, hsmOnly: options.hsmOnly ?? false })
     const canary = new Canary(session, profile)
     const limits = options.messageKeyLimits ?? defaultLimits
     const messages = new Messages({ session, profile, materials, handles, canary }, limits)
-    return { session, materials, messages, canary }
+    const asymmetric = new Asymmetric({ session, profile, materials, canary })
+    const imports = new Imports({ session, profile, materials, canary })
+    return { session, materials, messages, asymmetric, imports, canary }
   } catch (error) {
     session.close()
     throw error

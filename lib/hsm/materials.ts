@@ -1,65 +1,26 @@
 import { concat, equal, lengthPrefixed, utf8 } from '../bytes.ts'
 import { KeyUnavailableException, KMSInternalException, UnsupportedOperationException } from '../errors.ts'
-import type { WrappedKey } from '../keys/key.ts'
+import type { NewKey, WrappedKey } from '../keys/key.ts'
 import type { Owner } from '../ports.ts'
 import { keyType, mechanism, objectClass } from './constants.ts'
 import type { Handles } from './handles.ts'
-import { bufferOf, type Handle, mechanismList, type Template, template } from './pkcs11.ts'
+import {
+  importKinds,
+  type Kind,
+  kindsOf,
+  mechanismsOf,
+  newborn,
+  type PairGeneration,
+  type Purpose,
+  secretKind,
+} from './kinds.ts'
+import { makeMessageKey, openMessageKey } from './message-key.ts'
+import { bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Roots } from './roots.ts'
+import { parseSealed, sealedBlob, sealedContext, sealedIv } from './sealed.ts'
+import { publicKeyOf, type SeedKind } from './seeds.ts'
 import type { Session } from './session.ts'
-import { uses } from './uses.ts'
-
-/** Extractable for the moment between its making and its wrapping under the root; never otherwise. */
-const newborn = { token: false, private: true, sensitive: true, extractable: true } as const
-/** What a root's unwrap template asks for, to the letter: the token refuses a template that says less. */
-const locked = {
-  class: objectClass.secretKey,
-  token: false,
-  private: true,
-  sensitive: true,
-  extractable: false,
-} as const
-
-interface Kind {
-  /** Of keys made here; secrets come from outside. */
-  readonly generation?: { readonly mechanism: number; readonly template: Template }
-  readonly opened: (profile: Profile) => Template
-}
-
-const secretKind: Kind = {
-  opened: () =>
-    template({
-      ...locked,
-      keyType: keyType.genericSecret,
-      ...uses('sign'),
-      allowedMechanisms: mechanismList(mechanism.hmacSha256),
-    }),
-}
-
-/** By key spec. What a blob is opened as follows from its owner, which its binding proves: never from who asks. */
-const materialKinds: Readonly<Record<string, Kind>> = {
-  SYMMETRIC_DEFAULT: {
-    generation: {
-      mechanism: mechanism.aesKeyGeneration,
-      template: template({ ...newborn, valueLength: 32 }),
-    },
-    opened: (profile) =>
-      template({
-        ...locked,
-        keyType: keyType.aes,
-        ...uses('wrap', 'unwrap'),
-        allowedMechanisms: mechanismList(profile.keyWrap),
-      }),
-  },
-}
-
-function kindOf(owner: Owner): Kind {
-  if (owner.purpose === 'access-key') return secretKind
-  const kind = Object.hasOwn(materialKinds, owner.spec) ? materialKinds[owner.spec] : undefined
-  if (!kind) throw new UnsupportedOperationException(`The HSM makes no keys of spec ${owner.spec}.`)
-  return kind
-}
 
 /**
  * Lengths within which an HMAC key stays itself when a token pads it with zeros to a multiple of 8 bytes to wrap it
@@ -83,25 +44,80 @@ export function nameOf(owner: Owner, { rootId, binding }: WrappedKey): string {
   return JSON.stringify([purpose, account, id, materialId, spec, rootId, bufferOf(binding).toString('latin1')])
 }
 
+const hmacSha256 = { mechanism: mechanism.hmacSha256 }
+const macBytes = 32
+const newbornPrivate = template(newborn)
+
+export interface MaterialsOptions {
+  readonly session: Session
+  readonly profile: Profile
+  readonly roots: Roots
+  readonly handles: Handles
+  /** Whether keys that must be opened in this process are refused. */
+  readonly hsmOnly: boolean
+}
+
 /** Keys wrapped under a root: made, taken in, and opened for as long as one login lasts. */
 export class Materials {
   readonly #session: Session
   readonly #profile: Profile
   readonly #roots: Roots
   readonly #handles: Handles
+  readonly #kinds: ReadonlyMap<string, Kind>
 
-  constructor(session: Session, profile: Profile, roots: Roots, handles: Handles) {
+  constructor({ session, profile, roots, handles, hsmOnly }: MaterialsOptions) {
     this.#session = session
     this.#profile = profile
     this.#roots = roots
     this.#handles = handles
+    const { mechanisms } = session
+    const can = (kind: Kind) =>
+      kind.seed ? !hsmOnly : mechanismsOf(kind).every((number) => mechanisms.includes(number))
+    this.#kinds = new Map(Object.entries(kindsOf(profile)).filter(([, kind]) => can(kind)))
   }
 
-  generate(owner: Owner): WrappedKey {
-    const { generation } = kindOf(owner)
-    // INVARIANT: only key specs of the table reach the HSM; the secret of an access key is not made in it.
-    if (!generation) throw new KMSInternalException('A secret is taken in, not generated')
-    return this.seal(owner, this.#session.generate(generation.mechanism, generation.template))
+  /** @throws UnsupportedOperationException where the token lacks a mechanism, or may not be helped by this process */
+  kindOf(owner: Owner): Kind {
+    if (owner.purpose === 'access-key') return secretKind
+    const kind = owner.purpose === 'import-key' ? importKinds[owner.spec] : this.#kinds.get(owner.spec)
+    if (!kind) throw new UnsupportedOperationException(`The HSM makes no keys of spec ${owner.spec}.`)
+    return kind
+  }
+
+  async generate(owner: Owner): Promise<NewKey> {
+    const { secret, pair, seed } = this.kindOf(owner)
+    if (secret) {
+      return { wrapped: this.seal(owner, this.#session.generate(secret.mechanism, secret.template)), protection: 'HSM' }
+    }
+    if (pair) return this.#generatePair(owner, pair)
+    if (seed) return this.#generateSeed(owner, seed)
+    // INVARIANT: the secret of an access key is not made in the HSM.
+    throw new KMSInternalException('A secret is taken in, not generated')
+  }
+
+  async #generatePair(owner: Owner, { mechanism: number, publicKey, slow, spki }: PairGeneration): Promise<NewKey> {
+    const finish = (pair: KeyPair): NewKey => {
+      try {
+        return {
+          wrapped: this.seal(owner, pair.privateKey),
+          publicKey: spki(this.#session, pair.publicKey),
+          protection: 'HSM',
+        }
+      } finally {
+        this.#session.destroy(pair.publicKey)
+      }
+    }
+    if (slow) return this.#session.generatePairAside(number, publicKey, newbornPrivate, finish)
+    return finish(this.#session.generatePair(number, publicKey, newbornPrivate))
+  }
+
+  #generateSeed(owner: Owner, kind: SeedKind): NewKey {
+    const seed = this.#session.random(kind.seedBytes)
+    try {
+      return { publicKey: publicKeyOf(kind, seed), wrapped: this.sealSeed(owner, seed), protection: 'SEALED' }
+    } finally {
+      seed.fill(0)
+    }
   }
 
   wrapSecret(owner: Owner, secret: Uint8Array): WrappedKey {
@@ -118,7 +134,7 @@ export class Materials {
   mac(owner: Owner, wrapped: WrappedKey, data: Uint8Array): Uint8Array {
     // INVARIANT: what is signed is never empty; SoftHSM would leave the session unusable.
     if (owner.purpose !== 'access-key' || data.length === 0) throw new KMSInternalException('Nothing to sign')
-    return this.#session.hmacSha256(this.open(owner, wrapped), data)
+    return this.#session.sign(hmacSha256, this.open(owner, wrapped, 'mac'), data, macBytes)
   }
 
   /** Wraps a newborn key under the current root, binds it to its owner and destroys it, also when that fails. */
@@ -134,21 +150,56 @@ export class Materials {
   }
 
   /** @throws KeyUnavailableException when the blob is not bound to this owner, or its root is not in this token */
-  open(owner: Owner, wrapped: WrappedKey): Handle {
-    const name = nameOf(owner, wrapped)
-    const held = this.#handles.find(name)
-    if (held) return held.handle
-    const { rootId, blob, binding } = wrapped
+  open(owner: Owner, wrapped: WrappedKey, purpose: Purpose): Handle {
+    const opened = this.kindOf(owner).opened[purpose]
+    // INVARIANT: the procedure asks of a key only what its spec can do.
+    if (!opened) throw new KMSInternalException(`A key of spec ${owner.spec} is not for ${purpose}`)
+    return this.#handles.findOrPut(`${nameOf(owner, wrapped)} ${purpose}`, () =>
+      this.#session.unwrap(this.#profile.keyWrap, this.#rootOf(owner, wrapped), wrapped.blob, opened.template),
+    )
+  }
+
+  /** Lends a sealed seed for one use, and wipes it. @throws KeyUnavailableException as `open` does */
+  withSeed<T>(owner: Owner, wrapped: WrappedKey, use: (kind: SeedKind, seed: Uint8Array) => T): T {
+    const { seed: kind } = this.kindOf(owner)
+    // INVARIANT: the procedure asks of a key only what its spec can do.
+    if (!kind) throw new KMSInternalException(`A key of spec ${owner.spec} is not sealed`)
+    const sealed = parseSealed(wrapped.blob, kind.seedBytes)
+    if (!sealed) throw unavailable(owner, 'its sealed form is unknown')
+    const handle = this.#handles.findOrPut(`${nameOf(owner, wrapped)} sealing`, () =>
+      openMessageKey(this.#session, this.#profile, this.#rootOf(owner, wrapped), sealed.wrappedKey),
+    )
+    // A hit stands for the sealing key alone; that the body is its own, its tag says.
+    const seed = this.#session.decrypt(handle, sealedIv, sealedContext(owner), sealed.body)
+    try {
+      return use(kind, seed)
+    } finally {
+      seed.fill(0)
+    }
+  }
+
+  sealSeed(owner: Owner, seed: Uint8Array): WrappedKey {
+    const root = this.#roots.current
+    const { handle, wrapped } = makeMessageKey(this.#session, this.#profile, root.handle)
+    let blob: Uint8Array
+    try {
+      blob = sealedBlob(wrapped, this.#session.encrypt(handle, sealedIv, sealedContext(owner), seed))
+    } finally {
+      this.#session.destroy(handle)
+    }
+    return { rootId: root.id, blob, binding: this.#bind(owner, root.id, blob) }
+  }
+
+  /** The root that opens a blob, whose binding is verified first. */
+  #rootOf(owner: Owner, { rootId, blob, binding }: WrappedKey): Handle {
     if (!equal(this.#bind(owner, rootId, blob), binding)) throw unavailable(owner, 'its binding does not verify')
     const root = this.#roots.byId.get(rootId)
     if (!root) throw unavailable(owner, `the token has no root key ${rootId}`)
-    const handle = this.#session.unwrap(this.#profile.keyWrap, root.handle, blob, kindOf(owner).opened(this.#profile))
-    this.#handles.put(name, { handle })
-    return handle
+    return root.handle
   }
 
   #bind(owner: Owner, rootId: string, blob: Uint8Array): Uint8Array {
-    return this.#session.hmacSha256(this.#roots.binding, bindingMessage(owner, rootId, blob))
+    return this.#session.sign(hmacSha256, this.#roots.binding, bindingMessage(owner, rootId, blob), macBytes)
   }
 }
 

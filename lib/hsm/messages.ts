@@ -3,7 +3,7 @@ import { type Ciphertext, headerOf } from '../crypto/ciphertext.ts'
 import { canonicalContext, type EncryptionContext } from '../crypto/context.ts'
 import { InvalidCiphertextException, KMSInternalException } from '../errors.ts'
 import type { Material } from '../keys/key.ts'
-import type { Owner } from '../ports.ts'
+import { ownerOf } from '../keys/materials.ts'
 import type { Canary } from './canary.ts'
 import type { Handles, Sending } from './handles.ts'
 import { type Materials, nameOf } from './materials.ts'
@@ -21,14 +21,6 @@ export interface MessageKeyLimits {
 
 const ivBytes = 12
 const tagBytes = 16
-
-const ownerOf = (material: Material): Owner => ({
-  purpose: 'key-material',
-  account: material.account,
-  id: material.keyId,
-  materialId: material.id,
-  spec: material.spec,
-})
 
 /**
  * A counter from 0, big-endian. It repeats under no key, because a message key is made in this process and encrypts in
@@ -107,7 +99,7 @@ export class Messages {
     const { handle, wrapped } = makeMessageKey(
       this.#session,
       this.#profile,
-      this.#materials.open(owner, material.wrapped),
+      this.#materials.open(owner, material.wrapped, 'wrapping'),
     )
     const sending = { wrapped, header: headerOf(material.keyId, material.id, wrapped), bornAt: now, sent: 0 }
     this.#handles.put(name, { handle, sending })
@@ -127,7 +119,7 @@ export class Messages {
     const name = readingName(keyName, wrapped)
     const held = this.#handles.find(name)
     if (held) return held.handle
-    const materialHandle = this.#materials.open(owner, material.wrapped)
+    const materialHandle = this.#materials.open(owner, material.wrapped, 'wrapping')
     let handle: Handle
     try {
       handle = openMessageKey(this.#session, this.#profile, materialHandle, wrapped)

@@ -1,11 +1,14 @@
 /**
- * The one file that touches pkcs11js. Its calls are synchronous: nothing else of this process runs until the HSM has
- * answered, so no deadline can be kept here — a hung HSM hangs the process, and the Lambda's or the supervisor's own
- * timeout has to end it. That is the price of calls 5 times faster than pkcs11js's asynchronous ones (hsm.md §5).
+ * The one file that touches pkcs11js. Its calls are synchronous, but for the slow ones of RSA: nothing else of this
+ * process runs until the HSM has answered, so no deadline can be kept here — a hung HSM hangs the process, and the
+ * Lambda's or the supervisor's own timeout has to end it. That is the price of calls 5 times faster than pkcs11js's
+ * asynchronous ones (hsm.md §5).
  */
 import pkcs11js from 'pkcs11js'
-import { attribute, mechanism, returnCode } from './constants.ts'
+import { attribute, mechanism, mgf1, noKeyDerivation, oaepSourceData, returnCode } from './constants.ts'
 
+export type Mechanism = pkcs11js.Mechanism
+export type KeyPair = pkcs11js.KeyPair
 export type Pkcs11 = pkcs11js.PKCS11
 export type Handle = pkcs11js.Handle
 export type Template = readonly pkcs11js.Attribute[]
@@ -36,8 +39,27 @@ export function call<T>(name: string, body: () => T): T {
   try {
     return body()
   } catch (error) {
-    const code = codeOf(error)
-    throw code === undefined ? error : new Pkcs11Failure(name, code)
+    throw failureOf(name, error)
+  }
+}
+
+const failureOf = (name: string, error: unknown): unknown => {
+  const code = codeOf(error)
+  return code === undefined ? error : new Pkcs11Failure(name, code)
+}
+
+/** What calls on other threads are reading and writing: pkcs11js does not keep it from being collected (hsm.md §1). */
+const inFlight = new Set<readonly Buffer[]>()
+
+/** `call` on a thread of libuv's pool. @param buffers all that the call is given, kept until it has answered */
+export async function callAside<T>(name: string, buffers: readonly Buffer[], body: () => Promise<T>): Promise<T> {
+  inFlight.add(buffers)
+  try {
+    return await body()
+  } catch (error) {
+    throw failureOf(name, error)
+  } finally {
+    inFlight.delete(buffers)
   }
 }
 
@@ -95,6 +117,40 @@ export function gcm(iv: Uint8Array, additionalData: Uint8Array): pkcs11js.Mechan
     tagBits: 128,
   }
   return { mechanism: mechanism.aesGcm, parameter }
+}
+
+export type Hash = 'sha256' | 'sha384' | 'sha512'
+
+/** RSASSA-PSS of a digest: MGF1 with the same hash, salt as long as it. */
+export function pss(hash: Hash): Mechanism {
+  const hashBytes = { sha256: 32, sha384: 48, sha512: 64 }
+  const parameter: pkcs11js.RsaPSS = {
+    type: pkcs11js.CK_PARAMS_RSA_PSS,
+    hashAlg: mechanism[hash],
+    mgf: mgf1[hash],
+    saltLen: hashBytes[hash],
+  }
+  return { mechanism: mechanism.rsaPss, parameter }
+}
+
+/** RSAES-OAEP with SHA-1 for both of its hashes, which is all that SoftHSM has. */
+export function oaepSha1(): Mechanism {
+  const parameter: pkcs11js.RsaOAEP = {
+    type: pkcs11js.CK_PARAMS_RSA_OAEP,
+    hashAlg: mechanism.sha1,
+    mgf: mgf1.sha1,
+    source: oaepSourceData,
+  }
+  return { mechanism: mechanism.rsaOaep, parameter }
+}
+
+export function ecdh(peer: Uint8Array): Mechanism {
+  const parameter: pkcs11js.ECDH1 = {
+    type: pkcs11js.CK_PARAMS_EC_DH,
+    kdf: noKeyDerivation,
+    publicData: bufferOf(peer),
+  }
+  return { mechanism: mechanism.ecdh1Derive, parameter }
 }
 
 /** The same memory, as the type that pkcs11js asks for. */

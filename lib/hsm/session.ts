@@ -1,12 +1,23 @@
-import { attribute, mechanism, returnCode, sessionFlag, userType } from './constants.ts'
+import { attribute, returnCode, sessionFlag, userType } from './constants.ts'
 import { initialize } from './library.ts'
-import { answered, bufferOf, call, gcm, type Handle, type Pkcs11, Pkcs11Failure, type Template } from './pkcs11.ts'
+import {
+  answered,
+  bufferOf,
+  call,
+  callAside,
+  gcm,
+  type Handle,
+  type KeyPair,
+  type Mechanism,
+  type Pkcs11,
+  Pkcs11Failure,
+  type Template,
+} from './pkcs11.ts'
 
 const readWriteSession = sessionFlag.readWrite | sessionFlag.serial
 const maxWrappedBytes = 4096
 const maxFound = 1000
 const tagBytes = 16
-const hmacSha256Bytes = 32
 
 function slotOf(pkcs11: Pkcs11, tokenLabel: string): Handle {
   for (const slot of call('C_GetSlotList', () => pkcs11.C_GetSlotList(true))) {
@@ -26,6 +37,7 @@ export class Session {
   readonly #slot: Handle
   readonly #owner: Handle
   readonly #idle: Handle[] = []
+  #closed = false
 
   constructor(pkcs11: Pkcs11, tokenLabel: string, pin: string) {
     this.#pkcs11 = pkcs11
@@ -57,6 +69,32 @@ export class Session {
 
   generate(mechanism: number, attributes: Template): Handle {
     return call('C_GenerateKey', () => this.#pkcs11.C_GenerateKey(this.#owner, { mechanism }, [...attributes]))
+  }
+
+  generatePair(mechanism: number, publicKey: Template, privateKey: Template): KeyPair {
+    return call('C_GenerateKeyPair', () =>
+      this.#pkcs11.C_GenerateKeyPair(this.#owner, { mechanism }, [...publicKey], [...privateKey]),
+    )
+  }
+
+  /** `generatePair` off the main thread, for RSA. The pair is there while `use` runs: its session is not ours to keep. */
+  generatePairAside<T>(
+    mechanism: number,
+    publicKey: Template,
+    privateKey: Template,
+    use: (pair: KeyPair) => T,
+  ): Promise<T> {
+    return this.#operateAside(async (session) =>
+      use(
+        await callAside('C_GenerateKeyPair', [session], () =>
+          this.#pkcs11.C_GenerateKeyPairAsync(session, { mechanism }, [...publicKey], [...privateKey]),
+        ),
+      ),
+    )
+  }
+
+  derive(mechanism: Mechanism, key: Handle, attributes: Template): Handle {
+    return call('C_DeriveKey', () => this.#pkcs11.C_DeriveKey(this.#owner, mechanism, key, [...attributes]))
   }
 
   create(attributes: Template): Handle {
@@ -96,6 +134,13 @@ export class Session {
     )
   }
 
+  /** `unwrap` by a mechanism with a parameter: OAEP. */
+  unwrapBy(how: Mechanism, unwrappingKey: Handle, wrapped: Uint8Array, attributes: Template): Handle {
+    return call('C_UnwrapKey', () =>
+      this.#pkcs11.C_UnwrapKey(this.#owner, how, unwrappingKey, bufferOf(wrapped), [...attributes]),
+    )
+  }
+
   find(attributes: Template): readonly Handle[] {
     return this.#operate((session) => {
       call('C_FindObjectsInit', () => this.#pkcs11.C_FindObjectsInit(session, [...attributes]))
@@ -124,15 +169,35 @@ export class Session {
     })
   }
 
-  hmacSha256(key: Handle, data: Uint8Array): Uint8Array {
+  /** @param data not empty: SoftHSM would leave the session unusable. @param bytes how long the signature may be */
+  sign(mechanism: Mechanism, key: Handle, data: Uint8Array, bytes: number): Uint8Array {
     return this.#operate((session) => {
-      call('C_SignInit', () => this.#pkcs11.C_SignInit(session, { mechanism: mechanism.hmacSha256 }, key))
-      return call('C_Sign', () => this.#pkcs11.C_Sign(session, bufferOf(data), Buffer.alloc(hmacSha256Bytes)))
+      call('C_SignInit', () => this.#pkcs11.C_SignInit(session, mechanism, key))
+      return call('C_Sign', () => this.#pkcs11.C_Sign(session, bufferOf(data), Buffer.alloc(bytes)))
+    })
+  }
+
+  /** `sign` off the main thread, for RSA. The key is used up by C_SignInit: it may leave the cache meanwhile. */
+  signAside(mechanism: Mechanism, key: Handle, data: Uint8Array, bytes: number): Promise<Uint8Array> {
+    return this.#operateAside((session) => {
+      call('C_SignInit', () => this.#pkcs11.C_SignInit(session, mechanism, key))
+      const [input, room] = [bufferOf(data), Buffer.alloc(bytes)]
+      return callAside('C_Sign', [session, input, room], () => this.#pkcs11.C_SignAsync(session, input, room))
+    })
+  }
+
+  /** RSA decryption, off the main thread. @param ciphertext as long as the modulus */
+  decryptAside(mechanism: Mechanism, key: Handle, ciphertext: Uint8Array): Promise<Uint8Array> {
+    return this.#operateAside((session) => {
+      call('C_DecryptInit', () => this.#pkcs11.C_DecryptInit(session, mechanism, key))
+      const [input, room] = [bufferOf(ciphertext), Buffer.alloc(ciphertext.length)]
+      return callAside('C_Decrypt', [session, input, room], () => this.#pkcs11.C_DecryptAsync(session, input, room))
     })
   }
 
   /** Closes what is still there; another instance of this process stays logged in. */
   close(): void {
+    this.#closed = true
     for (const session of [...this.#idle.splice(0), this.#owner]) this.#close(session)
   }
 
@@ -159,6 +224,21 @@ export class Session {
       throw error
     }
     this.#idle.push(session)
+    return result
+  }
+
+  async #operateAside<T>(operation: (session: Handle) => Promise<T>): Promise<T> {
+    const session = this.#idle.pop() ?? this.#open()
+    let result: T
+    try {
+      result = await operation(session)
+    } catch (error) {
+      this.#close(session)
+      throw error
+    }
+    // The login may have been given up meanwhile.
+    if (this.#closed) this.#close(session)
+    else this.#idle.push(session)
     return result
   }
 }

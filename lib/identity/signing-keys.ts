@@ -4,6 +4,9 @@ import type { Hsm } from '../ports.ts'
 import type { AccessKey } from './caller.ts'
 import { deriveSigningKey } from './sigv4.ts'
 
+/** An access key as far as signing with it goes. */
+type Signer = Pick<AccessKey, 'id' | 'account' | 'createdAt' | 'wrapped'>
+
 interface Scope {
   readonly date8: string
   readonly region: string
@@ -31,7 +34,7 @@ export class SigningKeys {
   }
 
   /** @param accessKey undefined for one that is unknown or inactive */
-  async of(accessKey: AccessKey | undefined, scope: Scope): Promise<KeyObject> {
+  async of(accessKey: Signer | undefined, scope: Scope): Promise<KeyObject> {
     const name = `${accessKey ? `${accessKey.id}/${accessKey.createdAt}` : ''}/${scope.date8}/${scope.region}/${scope.service}`
     const known = this.#made.get(name)
     if (known) return known
@@ -43,7 +46,7 @@ export class SigningKeys {
     return made
   }
 
-  #dateKey(accessKey: AccessKey, date8: string): Promise<Uint8Array> {
+  #dateKey(accessKey: Signer, date8: string): Promise<Uint8Array> {
     return this.#hsm.mac(ownerOfSecret(accessKey), accessKey.wrapped, utf8(date8))
   }
 

@@ -1,7 +1,7 @@
 import { keyArn, type Place } from '../arn.ts'
-import { type KeyOrigin, type KeySpec, type KeyUsage, keySpecs } from '../crypto/specs.ts'
+import { algorithmsOf, isImportable, type KeyOrigin, type KeySpec, type KeyUsage, keySpecs } from '../crypto/specs.ts'
 import { UnsupportedOperationException, ValidationException } from '../errors.ts'
-import { refuseCustomKeyStore } from './demands.ts'
+import { demandCustodyMembers } from './custody-members.ts'
 import type { Key } from './key.ts'
 
 interface CreationInput {
@@ -34,18 +34,18 @@ export function creatable(input: CreationInput): Pick<Key, 'spec' | 'usage' | 'o
   }
   if (!isKnown(spec)) throw new UnsupportedOperationException(`KeySpec ${spec} is not supported in this Region`)
   const usage = input.KeyUsage ?? 'ENCRYPT_DECRYPT'
-  const usages: readonly KeyUsage[] = keySpecs[spec].usages
-  if (!usages.includes(usage)) throw new ValidationException(`KeyUsage ${usage} is not compatible with KeySpec ${spec}`)
-  refuseCustomKeyStore(input)
-  if (input.XksKeyId !== undefined && input.Origin !== 'EXTERNAL_KEY_STORE') {
-    throw new ValidationException('XksKeyId can only be specified when Origin is EXTERNAL_KEY_STORE.')
+  if (algorithmsOf(spec, usage).length === 0)
+    throw new ValidationException(`KeyUsage ${usage} is not compatible with KeySpec ${spec}`)
+  if (input.Origin === 'EXTERNAL' && !isImportable(spec)) {
+    throw new ValidationException(`KeySpec ${spec} is not supported for Origin EXTERNAL`)
   }
-  if (input.Origin !== 'AWS_KMS') throw new UnsupportedOperationException(`Origin ${input.Origin} is not supported.`)
+  demandCustodyMembers(input, spec)
   if (input.MultiRegion) throw new UnsupportedOperationException('Multi-Region keys are not supported.')
   return { spec, usage, origin: input.Origin }
 }
 
-interface NewKey extends Pick<Key, 'id' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy'> {
+interface NewKey
+  extends Pick<Key, 'id' | 'keyStore' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy'> {
   readonly place: Place
   readonly now: number
 }
@@ -57,6 +57,6 @@ export function newKey({ place, now, ...given }: NewKey): Key {
     account: place.account,
     revision: 1,
     createdAt: now,
-    state: 'Enabled',
+    state: given.origin === 'EXTERNAL' ? 'PendingImport' : 'Enabled',
   }
 }

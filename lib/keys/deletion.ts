@@ -1,4 +1,5 @@
 import { ValidationException } from '../errors.ts'
+import { isWaiting } from './imports.ts'
 import type { Key } from './key.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -14,5 +15,5 @@ export const deletionAt = (now: number, windowInDays: number): number => now + w
 
 /** A key whose deletion was taken back: there again, and disabled, so that its return is a decision of its own. */
 export function withoutDeletion({ deletion: _, ...key }: Key): Key {
-  return { ...key, state: 'Disabled' }
+  return { ...key, state: isWaiting(key) ? 'PendingImport' : 'Disabled' }
 }

@@ -1,5 +1,5 @@
 /** What AWS demands of an input beyond its model, member against member. Each throws ValidationException. */
-import { CustomKeyStoreNotFoundException, UnsupportedOperationException, ValidationException } from '../errors.ts'
+import { ValidationException } from '../errors.ts'
 
 interface DryRunInput {
   readonly CiphertextBlob?: Uint8Array | undefined
@@ -33,16 +33,4 @@ export function dataKeyLength(input: DataKeyInput): number {
     throw new ValidationException('Please specify either number of bytes or key spec.')
   }
   return input.NumberOfBytes ?? bytesOf[input.KeySpec ?? ''] ?? 0
-}
-
-/** An attested recipient is never ignored: without support for it, nothing is answered in clear instead. */
-export function refuseRecipient(input: { readonly Recipient?: unknown }): void {
-  if (input.Recipient !== undefined) throw new UnsupportedOperationException('Recipient is not supported.')
-}
-
-/** No custom key stores yet, so none by any id. */
-export function refuseCustomKeyStore(input: { readonly CustomKeyStoreId?: string | undefined }): void {
-  if (input.CustomKeyStoreId !== undefined) {
-    throw new CustomKeyStoreNotFoundException(`Custom key store ${input.CustomKeyStoreId} is not found.`)
-  }
 }

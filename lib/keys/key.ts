@@ -31,8 +31,32 @@ export interface Key {
   readonly tags: Readonly<Record<string, string>>
   /** Key material that new ciphertexts are made with. */
   readonly currentMaterialId?: string
+  /** The last version made, where that is not the current one: from it, each version names the one before. */
+  readonly newestMaterialId?: string
+  /** While it is rotated automatically. */
+  readonly rotation?: { readonly periodInDays: number; readonly nextAt: number }
+  /** How often it was rotated on demand, which AWS limits for its lifetime. */
+  readonly onDemandRotations?: number
+  /** The custom key store that it is in; with the external key, where that store is external. */
+  readonly keyStore?: { readonly id: string; readonly externalKeyId?: string }
+  /** Of origin EXTERNAL: everything that was ever imported, oldest first. */
+  readonly imports?: readonly MaterialImport[]
   /** While PendingDeletion. */
   readonly deletion?: { readonly at: number }
+}
+
+/** One imported material, as its key knows it. */
+export interface MaterialImport {
+  readonly materialId: string
+  /** Deleted or expired material is waited for: the same can be imported again. */
+  readonly state: 'IMPORTED' | 'PENDING_IMPORT'
+  /** When it expires. */
+  readonly validTo?: number
+  readonly description?: string
+  /** Staged: RotateKeyOnDemand will make it current. */
+  readonly pending?: boolean
+  /** When it became current, unless it was the first. */
+  readonly rotatedAt?: number
 }
 
 /** A key of the HSM, wrapped under a root key and bound to its owner: safe to store, useless elsewhere. */
@@ -41,6 +65,21 @@ export interface WrappedKey {
   readonly blob: Uint8Array
   /** MAC over owner, root and blob under the HSM's binding key; checked before every unwrap. */
   readonly binding: Uint8Array
+}
+
+/**
+ * Where private material is in clear when it is used: in the HSM only; or `SEALED`, where the token cannot use the spec:
+ * encrypted by the HSM, opened in this process for the one operation, and wiped.
+ */
+export const protectionLevels = ['HSM', 'SEALED'] as const
+export type ProtectionLevel = (typeof protectionLevels)[number]
+
+/** Key material as the HSM hands it out when it is made. */
+export interface NewKey {
+  readonly wrapped: WrappedKey
+  readonly protection: ProtectionLevel
+  /** SPKI DER, of asymmetric specs. */
+  readonly publicKey?: Uint8Array
 }
 
 /** One version of a key's material. */
@@ -54,6 +93,16 @@ export interface Material {
   readonly spec: KeySpec
   readonly createdAt: number
   readonly wrapped: WrappedKey
+  readonly protection: ProtectionLevel
+  /** SPKI DER, of asymmetric specs: for GetPublicKey, Verify and RSA Encrypt, which need no HSM. */
+  readonly publicKey?: Uint8Array
+  /**
+   * The version before this one; absent on the first. Material that is not on the way back from its key's newest was
+   * made by a writer that another overtook, and is no version.
+   */
+  readonly follows?: string
+  /** How it became current; absent on the first. */
+  readonly rotation?: { readonly type: 'AUTOMATIC' | 'ON_DEMAND'; readonly at: number }
 }
 
 export interface Alias {

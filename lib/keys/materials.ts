@@ -22,8 +22,12 @@ export async function newMaterial(
 ): Promise<Material> {
   const id = hex(await hsm.random(32))
   const named = { keyId: key.id, account: key.account, id, spec: key.spec }
-  return { ...named, number, createdAt: now, wrapped: await hsm.generate(ownerOf(named)) }
+  return { ...named, number, createdAt: now, ...(await hsm.generate(ownerOf(named))) }
 }
+
+/** What a new key begins with: material made here, unless it is to come from elsewhere. */
+export const firstMaterial = async (hsm: Hsm, key: Key, now: number): Promise<Material | undefined> =>
+  key.origin === 'EXTERNAL' ? undefined : newMaterial(hsm, key, 1, now)
 
 /** The material that new ciphertexts are made with. */
 export async function currentMaterial(materials: Materials, key: Key): Promise<Material> {
@@ -40,7 +44,15 @@ export async function openerOf(
   blob: Uint8Array,
 ): Promise<{ material: Material; ciphertext: Ciphertext }> {
   const ciphertext = parseCiphertext(blob)
-  const material = ciphertext.keyId === key.id ? await materials.find(key.id, ciphertext.materialId) : undefined
+  const own = ciphertext.keyId === key.id && (ciphertext.external ?? false) === (key.keyStore !== undefined)
+  const material = own ? await materials.find(key.id, ciphertext.materialId) : undefined
   if (!material) throw new InvalidCiphertextException()
   return { material, ciphertext }
+}
+
+/** SPKI DER of asymmetric material. */
+export function publicKeyOf(material: Material): Uint8Array {
+  // INVARIANT: material of an asymmetric spec is made with its public half.
+  if (!material.publicKey) throw new KMSInternalException(undefined, { cause: new Error('no public key') })
+  return material.publicKey
 }

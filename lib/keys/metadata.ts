@@ -1,26 +1,42 @@
-import { keySpecs } from '../crypto/specs.ts'
+import { algorithmsOf, type KeyUsage } from '../crypto/specs.ts'
 import type { keyMetadata } from '../schema/members.ts'
 import type { Of } from '../schema/shape.ts'
-import type { Key } from './key.ts'
+import { expirationOf } from './imports.ts'
+import type { Key, KeyState } from './key.ts'
 
-/** What CreateKey and DescribeKey say of a key (kms-api.md §1.4). */
-export function metadataOf(key: Key): Of<typeof keyMetadata> {
+/** The member of KeyMetadata that lists a key's algorithms; it has one. */
+export const algorithmList = {
+  ENCRYPT_DECRYPT: 'EncryptionAlgorithms',
+  SIGN_VERIFY: 'SigningAlgorithms',
+  GENERATE_VERIFY_MAC: 'MacAlgorithms',
+  KEY_AGREEMENT: 'KeyAgreementAlgorithms',
+  ENCAPSULATE_DECAPSULATE: 'EncapsulationAlgorithms',
+} as const satisfies Record<KeyUsage, string>
+
+/**
+ * What CreateKey and DescribeKey say of a key (kms-api.md §1.4).
+ * @param state where its custom key store makes it another than the key's own
+ */
+export function metadataOf(key: Key, state: KeyState = key.state): Of<typeof keyMetadata> {
   return {
     AWSAccountId: key.account,
     KeyId: key.id,
     Arn: key.arn,
     CreationDate: key.createdAt,
-    Enabled: key.state === 'Enabled',
+    Enabled: state === 'Enabled',
     Description: key.description,
     KeyUsage: key.usage,
-    KeyState: key.state,
+    KeyState: state,
     DeletionDate: key.deletion?.at,
     Origin: key.origin,
+    CustomKeyStoreId: key.keyStore?.id,
+    XksKeyConfiguration: key.keyStore?.externalKeyId === undefined ? undefined : { Id: key.keyStore.externalKeyId },
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: key.spec,
     KeySpec: key.spec,
-    EncryptionAlgorithms: keySpecs[key.spec].encryption,
+    [algorithmList[key.usage]]: algorithmsOf(key.spec, key.usage),
     MultiRegion: false,
-    CurrentKeyMaterialId: key.currentMaterialId,
+    ...expirationOf(key),
+    CurrentKeyMaterialId: key.spec === 'SYMMETRIC_DEFAULT' && !key.keyStore ? key.currentMaterialId : undefined,
   }
 }

@@ -14,7 +14,9 @@ export const paging = {
   keys: { tag: 'k', byDefault: 100, atMost: 1000 },
   aliases: { tag: 'a', byDefault: 50, atMost: 100 },
   policies: { tag: 'p', byDefault: 100, atMost: 1000 },
+  rotations: { tag: 'r', byDefault: 100, atMost: 1000 },
   tags: { tag: 't', byDefault: 50, atMost: 50 },
+  versions: { tag: 'v', byDefault: 100, atMost: 1000 },
 } as const satisfies Record<string, Paging>
 
 interface PageInput {

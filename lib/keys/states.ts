@@ -31,6 +31,8 @@ export const states = {
     Unavailable: invalid('unavailable'),
     Creating: creating,
   },
+  /** GetPublicKey. */
+  published: { ...pendingDeletion, PendingImport: pendingImport, Creating: creating },
   /** Reading about the key, and its policy. */
   present: {},
   /** Aliases, tags, description. */
@@ -39,6 +41,12 @@ export const states = {
   switchable: { ...pendingDeletion, PendingImport: pendingImport, Creating: creating, Updating: updating },
   /** ScheduleKeyDeletion. */
   deletable: { ...pendingDeletion, Updating: updating },
+  /** GetParametersForImport. */
+  importable: { ...pendingDeletion, Creating: creating, Updating: updating },
+  /** ImportKeyMaterial. */
+  importing: { ...pendingDeletion, Creating: creating },
+  /** DeleteImportedKeyMaterial. */
+  unloadable: { Creating: creating, Updating: updating },
   /** CancelKeyDeletion. */
   pendingDeletion: {
     Enabled: notPendingDeletion,

@@ -4,7 +4,8 @@
  */
 import type { AccessKey } from '../identity/caller.ts'
 import type { Alias, Key, Material } from '../keys/key.ts'
-import type { AccessKeys, Aliases, Keys, Materials, Read } from '../ports.ts'
+import type { AccessKeys, Aliases, KeyStores, Keys, Materials, Read, Uses } from '../ports.ts'
+import { type AccountKeyStores, noKeyStores } from '../stores/key-store.ts'
 
 /** The ports that the store keeps. */
 export interface Records {
@@ -12,6 +13,8 @@ export interface Records {
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
+  readonly keyStores: KeyStores
+  readonly uses: Uses
 }
 
 export interface CacheBounds {
@@ -119,6 +122,7 @@ export function cached(store: Records, bounds: CacheBounds): Records {
   const materials = new ReadCache<Material>(bounds)
   const aliases = new ReadCache<Alias>(bounds)
   const accessKeys = new ReadCache<AccessKey>(bounds)
+  const keyStores = new ReadCache<AccountKeyStores>(bounds)
   const aliasId = (account: string, name: string) => `${account}#${name}`
   const materialId = (keyId: string, id: string) => `${keyId}#${id}`
   const changing = async <T>(cache: ReadCache<T>, id: string, write: Promise<void>) => {
@@ -140,9 +144,16 @@ export function cached(store: Records, bounds: CacheBounds): Records {
       },
       replace: (key) => changing(keys, key.id, store.keys.replace(key)),
       list: store.keys.list,
+      dueForRotation: store.keys.dueForRotation,
     },
     materials: {
       find: (keyId, id) => materials.read(materialId(keyId, id), undefined, () => store.materials.find(keyId, id)),
+      create: (material) =>
+        changing(materials, materialId(material.keyId, material.id), store.materials.create(material)),
+      put: (material) => changing(materials, materialId(material.keyId, material.id), store.materials.put(material)),
+      remove: (material) =>
+        changing(materials, materialId(material.keyId, material.id), store.materials.remove(material)),
+      list: store.materials.list,
     },
     aliases: {
       find: (account, name, read) =>
@@ -153,9 +164,15 @@ export function cached(store: Records, bounds: CacheBounds): Records {
       list: store.aliases.list,
       ofKey: store.aliases.ofKey,
     },
+    keyStores: {
+      of: async (account, read) =>
+        (await keyStores.read(account, read, () => store.keyStores.of(account, read))) ?? noKeyStores(account),
+      replace: (all) => changing(keyStores, all.account, store.keyStores.replace(all)),
+    },
     accessKeys: {
       find: (id, read) => accessKeys.read(id, read, () => store.accessKeys.find(id, read)),
       create: (accessKey) => changing(accessKeys, accessKey.id, store.accessKeys.create(accessKey)),
     },
+    uses: store.uses,
   }
 }

@@ -10,9 +10,12 @@ import { Conflict, type Page, type PageRequest } from '../ports.ts'
 import type { Item, ItemKey } from './items.ts'
 import type { IndexName } from './table.ts'
 
-/** Items of one partition of an index whose sort value begins with `prefix`; callers page by what follows it. */
+/**
+ * Items of one partition of an index, or of the table, whose sort value begins with `prefix`; callers page by what
+ * follows it.
+ */
 export interface Range {
-  readonly index: IndexName
+  readonly index?: IndexName
   readonly partition: string
   readonly prefix: string
 }
@@ -23,10 +26,19 @@ export interface Table {
   create(item: Item): Promise<void>
   /** @throws Conflict when the stored revision is not `revision` */
   replace(item: Item, revision: number): Promise<void>
+  /** Writes an item, unless there is one already that is as late as it is, or later. */
+  advance(item: Item & { readonly at: number }): Promise<void>
+  /** Writes an item over what may be there. */
+  put(item: Item): Promise<void>
+  /** Removes an item that was created then; one created at another time stays. */
+  erase(at: ItemKey, createdAt: number): Promise<void>
   /** @throws Conflict when the stored revision is not `revision` */
   remove(at: ItemKey, revision: number): Promise<void>
   query(range: Range, page: PageRequest): Promise<Page<Item>>
 }
+
+/** Items asked for in one query. */
+const mostAtOnce = 1001
 
 /** What DynamoDB takes as a partition key. */
 const longestKeyBytes = 2048
@@ -67,6 +79,32 @@ export function openTable(client: DynamoDBClient, name: string, deadlineMs = 500
         // At the next revision another write stands in this one's place; beyond it, this one may be part of the past.
         return found?.revision === revision + 1 ? 'conflict' : 'unknown'
       }),
+    async advance(item) {
+      const later = {
+        ConditionExpression: 'attribute_not_exists(PK) OR #at < :at',
+        ExpressionAttributeNames: { '#at': 'at' },
+        ExpressionAttributeValues: { ':at': item.at },
+      }
+      try {
+        await documents.send(new PutCommand({ TableName: name, Item: item, ...later }), within())
+      } catch (error) {
+        if (partsOf(error).name !== 'ConditionalCheckFailedException') throw refusal(error)
+      }
+    },
+    put: (item) =>
+      answered(async () => void (await documents.send(new PutCommand({ TableName: name, Item: item }), within()))),
+    async erase(at, createdAt) {
+      const unchanged = {
+        ConditionExpression: '#createdAt = :createdAt',
+        ExpressionAttributeNames: { '#createdAt': 'createdAt' },
+        ExpressionAttributeValues: { ':createdAt': createdAt },
+      }
+      try {
+        await documents.send(new DeleteCommand({ TableName: name, Key: at, ...unchanged }), within())
+      } catch (error) {
+        if (partsOf(error).name !== 'ConditionalCheckFailedException') throw refusal(error)
+      }
+    },
     remove: (at, revision) => {
       const command = new DeleteCommand({ TableName: name, Key: at, ...atRevision(revision) })
       return commit(
@@ -86,11 +124,12 @@ export function openTable(client: DynamoDBClient, name: string, deadlineMs = 500
           const answer = await documents.send(
             new QueryCommand({
               TableName: name,
-              IndexName: range.index,
+              // An index cannot be read consistently.
+              ...(range.index === undefined ? { ConsistentRead: true } : { IndexName: range.index }),
               KeyConditionExpression: '#partition = :partition AND #sort BETWEEN :from AND :to',
-              ExpressionAttributeNames: { '#partition': `${range.index}PK`, '#sort': `${range.index}SK` },
+              ExpressionAttributeNames: { '#partition': `${range.index ?? ''}PK`, '#sort': `${range.index ?? ''}SK` },
               ExpressionAttributeValues: { ':partition': range.partition, ':from': from, ':to': to },
-              Limit: page.limit + 1 - items.length,
+              Limit: Math.min(page.limit + 1 - items.length, mostAtOnce),
               ...(start && { ExclusiveStartKey: start }),
             }),
             within(),

@@ -30,10 +30,21 @@ export const whole = same((stored): stored is number => Number.isSafeInteger(sto
 
 export const bytes = same((stored): stored is Uint8Array => stored instanceof Uint8Array)
 
+export const flag = same((stored): stored is boolean => typeof stored === 'boolean')
+
 export const oneOf = <const T extends string>(values: readonly T[]) =>
   same((stored): stored is T => (values as readonly unknown[]).includes(stored))
 
 export const optional = <T>(field: Field<T>) => ({ ...field, optional: true as const })
+
+export const list = <T>(item: Field<T>): Field<readonly T[]> & { readonly optional?: never } => ({
+  encode: (value) => value.map(item.encode),
+  decode: (stored) => {
+    if (!Array.isArray(stored)) return undefined
+    const items = stored.map(item.decode)
+    return items.some((each) => each === undefined) ? undefined : (items as T[])
+  },
+})
 
 /** A list of pairs: names that callers choose are values in the table, never names of attributes. */
 export const pairs: Field<Readonly<Record<string, string>>> & { readonly optional?: never } = {

@@ -2,8 +2,17 @@
 import { keyOrigins, keySpecs, keyUsages } from '../crypto/specs.ts'
 import { KMSInternalException } from '../errors.ts'
 import type { AccessKey } from '../identity/caller.ts'
-import { type Alias, type Key, keyStates, type Material, type WrappedKey } from '../keys/key.ts'
-import { bytes, type Field, oneOf, optional, pairs, record, text, whole } from './fields.ts'
+import {
+  type Alias,
+  type Key,
+  keyStates,
+  type Material,
+  type MaterialImport,
+  protectionLevels,
+  type WrappedKey,
+} from '../keys/key.ts'
+import type { KeyUse } from '../keys/usage.ts'
+import { bytes, type Field, flag, list, oneOf, optional, pairs, record, text, whole } from './fields.ts'
 
 export interface ItemKey {
   readonly PK: string
@@ -45,7 +54,7 @@ export function fromItem<T>(kind: Kind<T>, item: Item): T {
   return value
 }
 
-const wrappedKey = record<WrappedKey>({ rootId: text, blob: bytes, binding: bytes })
+export const wrappedKey = record<WrappedKey>({ rootId: text, blob: bytes, binding: bytes })
 const specNames = Object.keys(keySpecs) as readonly (keyof typeof keySpecs)[]
 
 export const keyAt = (id: string) => ({ PK: `KEY#${id}`, SK: 'KEY' })
@@ -55,6 +64,28 @@ export const keysOf = (account: string) => ({ index: 'GSI1', partition: `KEYS#${
 export const dueShards = [...'0123456789abcdef'] as const
 export const dueDeletions = (shard: string) =>
   ({ index: 'GSI2', partition: `DUE#delete#${shard}`, prefix: '' }) as const
+
+export const dueRotations = (shard: string) =>
+  ({ index: 'GSI2', partition: `DUE#rotate#${shard}`, prefix: '' }) as const
+
+/** What is to be done with a key in time, and when: a key that is to be deleted, or disabled, is not rotated. */
+function dueWork({ id, state, deletion, rotation }: Key): IndexKeys {
+  const shard = id.slice(-1)
+  if (state === 'PendingDeletion' && deletion) {
+    return { GSI2PK: dueDeletions(shard).partition, GSI2SK: new Date(deletion.at).toISOString() }
+  }
+  if (state !== 'Enabled' || !rotation) return {}
+  return { GSI2PK: dueRotations(shard).partition, GSI2SK: `${new Date(rotation.nextAt).toISOString()}#${id}` }
+}
+
+const materialImport = record<MaterialImport>({
+  materialId: text,
+  state: oneOf(['IMPORTED', 'PENDING_IMPORT']),
+  validTo: optional(whole),
+  description: optional(text),
+  pending: optional(flag),
+  rotatedAt: optional(whole),
+})
 
 export const keyKind: Kind<Key> = {
   type: 'key',
@@ -72,21 +103,23 @@ export const keyKind: Kind<Key> = {
     policy: text,
     tags: pairs,
     currentMaterialId: optional(text),
+    newestMaterialId: optional(text),
+    rotation: optional(record<NonNullable<Key['rotation']>>({ periodInDays: whole, nextAt: whole })),
+    onDemandRotations: optional(whole),
+    keyStore: optional(record<NonNullable<Key['keyStore']>>({ id: text, externalKeyId: optional(text) })),
+    imports: optional(list(materialImport)),
     deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole })),
   }),
   at: (key) => ({
     ...keyAt(key.id),
     GSI1PK: keysOf(key.account).partition,
     GSI1SK: key.id,
-    ...(key.state === 'PendingDeletion' &&
-      key.deletion && {
-        GSI2PK: dueDeletions(key.id.slice(-1)).partition,
-        GSI2SK: new Date(key.deletion.at).toISOString(),
-      }),
+    ...dueWork(key),
   }),
 }
 
 export const materialAt = (keyId: string, id: string) => ({ PK: `KEY#${keyId}`, SK: `MATERIAL#${id}` })
+export const materialsOf = (keyId: string) => ({ partition: `KEY#${keyId}`, prefix: 'MATERIAL#' }) as const
 
 export const materialKind: Kind<Material> = {
   type: 'material',
@@ -98,8 +131,23 @@ export const materialKind: Kind<Material> = {
     spec: oneOf(specNames),
     createdAt: whole,
     wrapped: wrappedKey,
+    protection: oneOf(protectionLevels),
+    publicKey: optional(bytes),
+    follows: optional(text),
+    rotation: optional(
+      record<NonNullable<Material['rotation']>>({ type: oneOf(['AUTOMATIC', 'ON_DEMAND']), at: whole }),
+    ),
   }),
   at: (material) => materialAt(material.keyId, material.id),
+}
+
+/** Apart from its key: who uses a key may write this and nothing else. */
+export const useAt = (keyId: string) => ({ PK: `USE#${keyId}`, SK: 'USE' })
+
+export const useKind: Kind<KeyUse> = {
+  type: 'use',
+  fields: record<KeyUse>({ keyId: text, operation: text, at: whole, eventId: text, requestId: text }),
+  at: (use) => useAt(use.keyId),
 }
 
 export const aliasAt = (account: string, name: string) => ({ PK: `ALIAS#${account}#${name}`, SK: 'ALIAS' })

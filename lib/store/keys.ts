@@ -1,6 +1,7 @@
+import type { Key } from '../keys/key.ts'
 import type { Keys } from '../ports.ts'
 import type { Table } from './client.ts'
-import { fromItem, keyAt, keyKind, keysOf, materialKind, toItem } from './items.ts'
+import { dueRotations, dueShards, fromItem, keyAt, keyKind, keysOf, materialKind, toItem } from './items.ts'
 
 export const keysIn = (table: Table): Keys => ({
   async find(id) {
@@ -18,5 +19,12 @@ export const keysIn = (table: Table): Keys => ({
   async list(account, page) {
     const { items, more } = await table.query(keysOf(account), page)
     return { items: items.map((item) => fromItem(keyKind, item)), more }
+  },
+  async dueForRotation(until, limit) {
+    const nextAt = ({ rotation }: Key): number => rotation?.nextAt ?? Number.POSITIVE_INFINITY
+    const pages = await Promise.all(dueShards.map((shard) => table.query(dueRotations(shard), { limit })))
+    const keys = pages.flatMap(({ items }) => items.map((item) => fromItem(keyKind, item)))
+    const due = keys.filter((key) => nextAt(key) <= until)
+    return due.sort((a, b) => nextAt(a) - nextAt(b)).slice(0, limit)
   },
 })

@@ -3,8 +3,10 @@ import { accessKeysIn } from './access-keys.ts'
 import { aliasesIn } from './aliases.ts'
 import { cached, type Records } from './cached.ts'
 import { openTable } from './client.ts'
+import { keyStoresIn } from './key-stores.ts'
 import { keysIn } from './keys.ts'
 import { materialsIn } from './materials.ts'
+import { usesIn } from './uses.ts'
 
 export type StoreOptions = (
   | { readonly kind: 'embedded'; readonly directory: string }
@@ -32,6 +34,8 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     materials: materialsIn(table),
     aliases: aliasesIn(table),
     accessKeys: accessKeysIn(table),
+    keyStores: keyStoresIn(table),
+    uses: usesIn(table),
   }
   return {
     ...cached(records, { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),

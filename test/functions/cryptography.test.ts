@@ -223,13 +223,6 @@ describe('Decrypt', () => {
     })
   })
 
-  test('a recipient is refused, never ignored', async () => {
-    const Recipient = { KeyEncryptionAlgorithm: 'RSAES_OAEP_SHA_256', AttestationDocument: base64('document') }
-    const { json } = await world.call('Decrypt', { CiphertextBlob: await encrypted(), Recipient })
-    expect(json.__type).toBe('UnsupportedOperationException')
-    expect(json).not.toHaveProperty('Plaintext')
-  })
-
   test('a store whose blobs were exchanged opens nothing', async () => {
     const blob = await encrypted()
     const { materialId } = parseCiphertext(bytesOf(blob))

@@ -1,8 +1,10 @@
 import type { AccessKey } from '../../lib/identity/caller.ts'
 import type { Alias, Key, Material } from '../../lib/keys/key.ts'
 import { slice } from '../../lib/keys/pages.ts'
+import type { KeyUse } from '../../lib/keys/usage.ts'
 import { Conflict, type PageRequest } from '../../lib/ports.ts'
 import type { Records } from '../../lib/store/cached.ts'
+import { type AccountKeyStores, noKeyStores } from '../../lib/stores/key-store.ts'
 
 /** Values by id: they go in and come out as copies, and revisions are checked as the table checks them. */
 function collection<T extends object>() {
@@ -20,6 +22,16 @@ function collection<T extends object>() {
     async replace(id: string, value: T & { readonly revision: number }): Promise<void> {
       demand(revisionOf(stored.get(id)) === value.revision)
       stored.set(id, structuredClone({ ...value, revision: value.revision + 1 }))
+    },
+    async put(id: string, value: T, unless: (present: T) => boolean): Promise<void> {
+      const present = stored.get(id)
+      if (!present || !unless(present)) stored.set(id, structuredClone(value))
+    },
+    all: async (includes: (value: T) => boolean): Promise<readonly T[]> =>
+      structuredClone([...stored.values()].filter(includes)),
+    async erase(id: string, fits: (kept: T) => boolean): Promise<void> {
+      const kept = stored.get(id)
+      if (kept !== undefined && fits(kept)) stored.delete(id)
     },
     async remove(id: string, revision: number): Promise<void> {
       demand(revisionOf(stored.get(id)) === revision)
@@ -42,6 +54,8 @@ export function memoryStore(): Records {
   const materials = collection<Material>()
   const aliases = collection<Alias>()
   const accessKeys = collection<AccessKey>()
+  const keyStores = collection<AccountKeyStores>()
+  const uses = collection<KeyUse>()
   return {
     keys: {
       find: (id) => keys.find(id),
@@ -56,8 +70,20 @@ export function memoryStore(): Records {
           (key) => key.id,
           page,
         ),
+      async dueForRotation(until, limit) {
+        const nextAt = ({ rotation }: Key) => rotation?.nextAt ?? Number.POSITIVE_INFINITY
+        const due = await keys.all((key) => key.state === 'Enabled' && nextAt(key) <= until)
+        return due.toSorted((a, b) => nextAt(a) - nextAt(b)).slice(0, limit)
+      },
     },
-    materials: { find: (keyId, id) => materials.find(materialId(keyId, id)) },
+    materials: {
+      find: (keyId, id) => materials.find(materialId(keyId, id)),
+      create: (material) => materials.create(materialId(material.keyId, material.id), material),
+      put: (material) => materials.put(materialId(material.keyId, material.id), material, () => false),
+      remove: (material) =>
+        materials.erase(materialId(material.keyId, material.id), (kept) => kept.createdAt === material.createdAt),
+      list: (keyId) => materials.all((material) => material.keyId === keyId),
+    },
     aliases: {
       find: (account, name) => aliases.find(aliasId(account, name)),
       create: (alias) => aliases.create(aliasId(alias.account, alias.name), alias),
@@ -69,6 +95,17 @@ export function memoryStore(): Records {
     accessKeys: {
       find: (id) => accessKeys.find(id),
       create: (accessKey) => accessKeys.create(accessKey.id, accessKey),
+    },
+    keyStores: {
+      of: async (account) => (await keyStores.find(account)) ?? noKeyStores(account),
+      replace: (all) =>
+        all.revision === 0
+          ? keyStores.create(all.account, { ...all, revision: 1 })
+          : keyStores.replace(all.account, all),
+    },
+    uses: {
+      find: (keyId) => uses.find(keyId),
+      keep: (use) => uses.put(use.keyId, use, (kept) => kept.at >= use.at),
     },
   }
 }

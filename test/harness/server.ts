@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { createTableIfMissing } from '../../lib/store/table.ts'
 import type { Credentials } from './sign.ts'
 
 export type HostKind = 'local' | 'offline'
@@ -44,6 +46,24 @@ const exited = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
     else child.once('exit', (code, signal) => resolve(code ?? signal))
   })
 
+/** A table of its own for each home, as each has a token of its own, where a DynamoDB-compatible server is named. */
+async function tableFor(home: string): Promise<Readonly<Record<string, string>>> {
+  const endpoint = process.env.KEYSTEAD_TEST_DYNAMODB_ENDPOINT
+  if (endpoint === undefined) return {}
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
+  const table = basename(home)
+  await createTableIfMissing(client, table)
+  client.destroy()
+  return {
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    KEYSTEAD_STORE: 'dynamodb',
+    KEYSTEAD_DYNAMODB_ENDPOINT: endpoint,
+    KEYSTEAD_TABLE: table,
+  }
+}
+
 /** Starts a host as its npm script does and resolves when it says where it is. */
 export async function startServer(
   kind: HostKind = 'local',
@@ -51,7 +71,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const home = options.home ?? newHome()
   const port = kind === 'offline' ? String(20_000 + Math.floor(Math.random() * 20_000)) : '0'
-  const env = cleanEnv({ KEYSTEAD_HOME: home, KEYSTEAD_PORT: port, ...options.env })
+  const env = cleanEnv({ KEYSTEAD_HOME: home, KEYSTEAD_PORT: port, ...(await tableFor(home)), ...options.env })
   const child = spawn(process.execPath, [scripts[kind]], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   const url = await new Promise<string>((resolve, reject) => {

@@ -2,10 +2,13 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:
 import { concat, equal, utf8 } from '../../lib/bytes.ts'
 import { type Ciphertext, headerOf } from '../../lib/crypto/ciphertext.ts'
 import { canonicalContext } from '../../lib/crypto/context.ts'
-import { InvalidCiphertextException, KeyUnavailableException } from '../../lib/errors.ts'
-import type { Material, WrappedKey } from '../../lib/keys/key.ts'
+import type { KeySpec } from '../../lib/crypto/specs.ts'
+import { InvalidCiphertextException, InvalidImportTokenException, KeyUnavailableException } from '../../lib/errors.ts'
+import type { Material, NewKey, WrappedKey } from '../../lib/keys/key.ts'
 import { ownerOf } from '../../lib/keys/materials.ts'
-import type { Hsm, Owner } from '../../lib/ports.ts'
+import type { Hsm, ImportedKey, ImportRequest, MessageType, Owner } from '../../lib/ports.ts'
+import { importedWith } from './soft-imports.ts'
+import { decapsulateWith, decryptWith, deriveWith, makers, signWith } from './soft-keys.ts'
 
 const fields = (owner: Owner) => JSON.stringify([owner.purpose, owner.account, owner.id, owner.materialId, owner.spec])
 
@@ -33,9 +36,10 @@ export class SoftHsm implements Hsm {
     return new Uint8Array(randomBytes(length))
   }
 
-  async generate(owner: Owner): Promise<WrappedKey> {
+  async generate(owner: Owner): Promise<NewKey> {
     if (this.failure) throw this.failure
-    return this.#wrap(owner, randomBytes(32))
+    const { secret, publicKey } = makers[owner.spec as KeySpec]()
+    return { wrapped: this.#wrap(owner, secret), protection: 'HSM', ...(publicKey && { publicKey }) }
   }
 
   async encrypt(
@@ -72,6 +76,48 @@ export class SoftHsm implements Hsm {
 
   async mac(owner: Owner, wrapped: WrappedKey, data: Uint8Array): Promise<Uint8Array> {
     return createHmac('sha256', this.#unwrap(owner, wrapped)).update(data).digest()
+  }
+
+  #opened(material: Material): Uint8Array {
+    return this.#unwrap(ownerOf(material), material.wrapped)
+  }
+
+  async sign(material: Material, algorithm: string, type: MessageType, message: Uint8Array): Promise<Uint8Array> {
+    return signWith(this.#opened(material), algorithm, type, message)
+  }
+
+  async generateMac(material: Material, message: Uint8Array): Promise<Uint8Array> {
+    const hash = `sha${material.spec.slice(-3)}`
+    return new Uint8Array(createHmac(hash, this.#opened(material)).update(message).digest())
+  }
+
+  async decryptAsymmetric(material: Material, algorithm: string, ciphertext: Uint8Array): Promise<Uint8Array> {
+    return decryptWith(this.#opened(material), algorithm, ciphertext)
+  }
+
+  async deriveSharedSecret(material: Material, peer: Uint8Array): Promise<Uint8Array> {
+    return deriveWith(this.#opened(material), peer)
+  }
+
+  async decapsulate(material: Material, ciphertext: Uint8Array): Promise<Uint8Array> {
+    return decapsulateWith(this.#opened(material), ciphertext)
+  }
+
+  #importKey({ owner, wrapped }: ImportRequest['importKey']): Uint8Array {
+    try {
+      return this.#unwrap(owner, wrapped)
+    } catch (error) {
+      throw error instanceof KeyUnavailableException ? new InvalidImportTokenException() : error
+    }
+  }
+
+  async importMaterial(request: ImportRequest): Promise<ImportedKey> {
+    const { importKey, target } = request
+    const taken = importedWith(this.#importKey(importKey), request)
+    const { secret, materialId, publicKey } = taken
+    const { account, id, spec } = target
+    const wrapped = this.#wrap({ purpose: 'key-material', account, id, materialId, spec }, secret)
+    return { materialId, wrapped, protection: 'HSM', ...(publicKey && { publicKey }) }
   }
 
   async check(): Promise<void> {

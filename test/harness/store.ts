@@ -38,6 +38,7 @@ export const aMaterial = (keyId: string): Material => ({
   keyId,
   account: place.account,
   id: randomBytes(32).toString('hex'),
+  protection: 'HSM',
   number: 1,
   spec: 'SYMMETRIC_DEFAULT',
   createdAt,

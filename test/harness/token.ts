@@ -7,18 +7,21 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { keyType, objectClass } from '../../lib/hsm/constants.ts'
+import { concat } from '../../lib/bytes.ts'
+import { objectIdentifier } from '../../lib/crypto/der.ts'
+import type { KeySpec } from '../../lib/crypto/specs.ts'
+import { keyType, mechanism, objectClass } from '../../lib/hsm/constants.ts'
 import { Handles } from '../../lib/hsm/handles.ts'
 import { type HsmOptions, type OpenHsm, openHsm } from '../../lib/hsm/hsm.ts'
 import { openLibrary } from '../../lib/hsm/library.ts'
-import { Materials } from '../../lib/hsm/materials.ts'
+import { bindingMessage, Materials } from '../../lib/hsm/materials.ts'
 import { bufferOf, type Pkcs11, template } from '../../lib/hsm/pkcs11.ts'
 import { isAlive } from '../../lib/hsm/private-copy.ts'
 import { profiles } from '../../lib/hsm/profiles.ts'
-import { findRoots } from '../../lib/hsm/roots.ts'
+import { findRoots, type Roots } from '../../lib/hsm/roots.ts'
 import { Session } from '../../lib/hsm/session.ts'
 import type { Material, WrappedKey } from '../../lib/keys/key.ts'
-import type { Owner } from '../../lib/ports.ts'
+import type { Hsm, Owner } from '../../lib/ports.ts'
 
 const modules = [
   '/usr/lib/softhsm/libsofthsm2.so',
@@ -84,24 +87,40 @@ export function withSession<T>(work: (session: Session) => T): T {
   }
 }
 
-/** Takes known key material in under the token's root: for vectors. The HSM itself offers no such thing. */
-export const importMaterial = (owner: Owner, key: Uint8Array): WrappedKey =>
+/** What the HSM itself does not offer: keys of a test's own, under the token's roots. */
+const withMaterials = <T>(work: (session: Session, materials: Materials, roots: Roots) => T): T =>
   withSession((session) => {
     const profile = profiles.softhsm
     const handles = new Handles(2, (handle) => session.destroy(handle), { hits: 0, misses: 0, evictions: 0 })
-    const materials = new Materials(session, profile, findRoots(session, profile), handles)
-    const object = session.create(
-      template({
-        class: objectClass.secretKey,
-        keyType: keyType.aes,
-        token: false,
-        private: true,
-        sensitive: true,
-        extractable: true,
-        value: bufferOf(key),
-      }),
-    )
-    return materials.seal(owner, object)
+    const roots = findRoots(session, profile)
+    return work(session, new Materials({ session, profile, roots, handles, hsmOnly: false }), roots)
+  })
+
+const imported = { token: false, private: true, sensitive: true, extractable: true } as const
+const secretOf = (type: number, key: Uint8Array) =>
+  template({ ...imported, class: objectClass.secretKey, keyType: type, value: bufferOf(key) })
+
+/** Takes a known secret key in, for vectors: AES for SYMMETRIC_DEFAULT, otherwise HMAC. */
+export const importMaterial = (owner: Owner, key: Uint8Array): WrappedKey =>
+  withMaterials((session, materials) => {
+    const type = owner.spec === 'SYMMETRIC_DEFAULT' ? keyType.aes : keyType.genericSecret
+    return materials.seal(owner, session.create(secretOf(type, key)))
+  })
+
+/** Takes the private number of a known EC key in. */
+export const importEc = (owner: Owner, curve: string, d: Uint8Array): WrappedKey =>
+  withMaterials((session, materials) => {
+    const key = { class: objectClass.privateKey, keyType: keyType.ec, ecParams: bufferOf(objectIdentifier(curve)) }
+    return materials.seal(owner, session.create(template({ ...imported, ...key, value: bufferOf(d) })))
+  })
+
+/** Puts a sealed body together with the key that seals it. */
+export const importSealed = (owner: Owner, sealingKey: Uint8Array, body: Uint8Array): WrappedKey =>
+  withMaterials((session, _, { current, binding }) => {
+    const key = session.create(secretOf(keyType.aes, sealingKey))
+    const blob = concat(Uint8Array.of(1), session.wrap(mechanism.aesKeyWrapPad, current.handle, key), body)
+    const bound = bindingMessage(owner, current.id, blob)
+    return { rootId: current.id, blob, binding: session.sign({ mechanism: mechanism.hmacSha256 }, binding, bound, 32) }
   })
 
 export const materialOwner = (over: Partial<Owner> = {}): Owner => ({
@@ -118,7 +137,15 @@ export const materialOf = (owner: Owner, wrapped: WrappedKey): Material => ({
   account: owner.account,
   id: owner.materialId,
   number: 1,
-  spec: 'SYMMETRIC_DEFAULT',
+  protection: 'HSM',
+  spec: owner.spec as KeySpec,
   createdAt: 0,
   wrapped,
 })
+
+/** New material of a spec, as it would be stored. */
+export async function generated(hsm: Hsm, spec: KeySpec): Promise<Material> {
+  const owner = materialOwner({ spec })
+  const made = await hsm.generate(owner)
+  return { ...materialOf(owner, made.wrapped), ...made }
+}

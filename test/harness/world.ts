@@ -5,12 +5,18 @@ import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
+import { UsageBook } from '../../lib/store/usage-book.ts'
+import { configuredClusters } from '../../lib/stores/clusters.ts'
+import { openXks } from '../../lib/xks/client.ts'
 import { memoryStore } from './memory-store.ts'
 import { type Credentials, signedHeaders } from './sign.ts'
 import { SoftHsm, secretKey } from './soft-hsm.ts'
+import { XksProxyDouble } from './xks-proxy.ts'
 
 export const account = '000000000000'
 export const region = 'us-east-1'
+/** The only one that is configured. */
+export const cluster = 'cluster-2a23b4cdefg'
 export const root: Credentials = {
   accessKeyId: 'AKIAROOTROOTROOTROOT',
   secretAccessKey: 'a-secret-for-tests-that-guards-nothing-x',
@@ -31,19 +37,32 @@ export class TestWorld {
   readonly logged: Readonly<Record<string, unknown>>[] = []
   nowMs = Date.parse('2026-11-24T12:00:00Z')
   auditFailure: Error | undefined
+  readonly lastUsage = new UsageBook(this.store.uses, {
+    flushMs: 60_000,
+    now: () => this.nowMs,
+    log: (entry) => void this.logged.push(entry),
+  })
+  readonly signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
+  /** Behind every host name: the external key store proxy. */
+  readonly proxy = new XksProxyDouble(() => this.nowMs)
   readonly open: OpenWorld = {
     keyStore: this.store.keys,
     materials: this.store.materials,
     aliases: this.store.aliases,
     accessKeys: this.store.accessKeys,
+    lastUsage: this.lastUsage,
     hsm: this.hsm,
-    signingKeys: new SigningKeys(this.hsm, new Uint8Array(32)),
+    keyStores: this.store.keyStores,
+    clusters: configuredClusters([cluster]),
+    xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
+    signingKeys: this.signingKeys,
     audit: {
       write: async (record) => {
         if (this.auditFailure) throw this.auditFailure
         this.records.push(structuredClone(record))
       },
     },
+    attestationRoot: '',
     partition: 'aws',
     region,
     account,

@@ -22,7 +22,7 @@ const context = { tenant: 'blue', purpose: 'backup' }
 beforeAll(async () => {
   hsm = await openTestHsm()
   const owner = materialOwner()
-  material = materialOf(owner, await hsm.generate(owner))
+  material = materialOf(owner, (await hsm.generate(owner)).wrapped)
 })
 afterAll(() => hsm.close())
 
@@ -79,7 +79,7 @@ describe('symmetric encryption', () => {
 
   it('refuses the ciphertext of another key', async () => {
     const owner = materialOwner({ id: '00000000-0000-0000-0000-000000000001', materialId: 'ff'.repeat(32) })
-    const other = materialOf(owner, await hsm.generate(owner))
+    const other = materialOf(owner, (await hsm.generate(owner)).wrapped)
     await invalidCiphertext(hsm.decrypt(other, parseCiphertext(await hsm.encrypt(material, utf8('x'), {})), {}))
   })
 
@@ -177,7 +177,7 @@ describe('binding', () => {
   it('refuses the blob of another key, a changed root id and a changed binding', async () => {
     const cold = await openTestHsm()
     const owner = materialOwner({ id: '00000000-0000-0000-0000-000000000002' })
-    const other = await cold.generate(owner)
+    const other = (await cold.generate(owner)).wrapped
     const { wrapped } = material
     const binding = Uint8Array.from(wrapped.binding, (byte, at) => (at === 31 ? byte ^ 1 : byte))
     const forged = [

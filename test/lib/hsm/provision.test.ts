@@ -116,7 +116,7 @@ describe('escrow', () => {
 
     const hsm = await openHsm({ ...tokenIn(directory, join(home, 'run')), now: Date.now })
     const owner = materialOwner()
-    const material = materialOf(owner, await hsm.generate(owner))
+    const material = materialOf(owner, (await hsm.generate(owner)).wrapped)
     const blob = await hsm.encrypt(material, Buffer.from('restored'), {})
     hsm.close()
 

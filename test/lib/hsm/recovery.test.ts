@@ -1,12 +1,21 @@
+import { createECDH, createPublicKey, publicEncrypt, verify } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { utf8 } from '../../../lib/bytes.ts'
+import { equal, utf8 } from '../../../lib/bytes.ts'
 import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
 import { InvalidCiphertextException, KMSInternalException } from '../../../lib/errors.ts'
 import { returnCode } from '../../../lib/hsm/constants.ts'
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
 import { call, type Handle, loadLibrary, type Pkcs11, Pkcs11Failure } from '../../../lib/hsm/pkcs11.ts'
 import type { Material, WrappedKey } from '../../../lib/keys/key.ts'
-import { hsmLibrary, materialOf, materialOwner, openTestHsm, softHsmModule, withSession } from '../../harness/token.ts'
+import {
+  generated,
+  hsmLibrary,
+  materialOf,
+  materialOwner,
+  openTestHsm,
+  softHsmModule,
+  withSession,
+} from '../../harness/token.ts'
 
 const secretOwner = materialOwner({ purpose: 'access-key', id: 'AKIAEXAMPLE', materialId: '', spec: 'HMAC_256' })
 const answer = Buffer.from('answer')
@@ -15,11 +24,21 @@ let hsm: OpenHsm
 let material: Material
 let secret: WrappedKey
 let blob: Uint8Array
+let rsa: Material
+let ec: Material
+let ed25519: Material
+let kem: Material
+let hmac: Material
 
 beforeAll(async () => {
   hsm = await openTestHsm()
+  rsa = await generated(hsm, 'RSA_2048')
+  ec = await generated(hsm, 'ECC_NIST_P256')
+  ed25519 = await generated(hsm, 'ECC_NIST_EDWARDS25519')
+  kem = await generated(hsm, 'ML_KEM_512')
+  hmac = await generated(hsm, 'HMAC_384')
   const owner = materialOwner()
-  material = materialOf(owner, await hsm.generate(owner))
+  material = materialOf(owner, (await hsm.generate(owner)).wrapped)
   secret = await hsm.wrapSecret(secretOwner, new Uint8Array(32).fill(1))
   blob = await hsm.encrypt(material, answer, {})
 })
@@ -46,6 +65,11 @@ describe('a session lost underneath', () => {
     'the module finalized': () => other.C_Finalize(),
   }
 
+  const decryptsRsa = async (algorithm: string, oaepHash: string) => {
+    const key = createPublicKey({ key: Buffer.from(rsa.publicKey ?? []), format: 'der', type: 'spki' })
+    const ciphertext = publicEncrypt({ key, oaepHash }, answer)
+    expect(equal(await hsm.decryptAsymmetric(rsa, algorithm, ciphertext), answer)).toBe(true)
+  }
   const asked: Record<string, () => Promise<unknown>> = {
     decrypt: async () => expect(await decrypt()).toEqual(answer),
     encrypt: async () => {
@@ -53,8 +77,20 @@ describe('a session lost underneath', () => {
       expect(await hsm.decrypt(material, again, {})).toEqual(answer)
     },
     mac: async () => expect(await hsm.mac(secretOwner, secret, answer)).toHaveLength(32),
-    generate: async () => expect((await hsm.generate(materialOwner())).rootId).toBe('regional-1'),
+    generate: async () => expect((await hsm.generate(materialOwner())).wrapped.rootId).toBe('regional-1'),
     wrapSecret: async () => expect((await hsm.wrapSecret(secretOwner, new Uint8Array(32))).rootId).toBe('regional-1'),
+    'generate (RSA)': async () => expect((await generated(hsm, 'RSA_2048')).publicKey).toHaveLength(294),
+    'generate (EC)': async () => expect((await generated(hsm, 'ECC_NIST_P384')).publicKey).toHaveLength(120),
+    'generate (sealed)': async () => expect((await generated(hsm, 'ECC_NIST_EDWARDS25519')).publicKey).toHaveLength(44),
+    'sign (RSA)': async () => expect(await hsm.sign(rsa, 'RSASSA_PSS_SHA_512', 'RAW', answer)).toHaveLength(256),
+    'sign (EC)': async () => expect((await hsm.sign(ec, 'ECDSA_SHA_256', 'RAW', answer))[0]).toBe(0x30),
+    'sign (sealed)': async () => expect(await hsm.sign(ed25519, 'ED25519_SHA_512', 'RAW', answer)).toHaveLength(64),
+    generateMac: async () => expect(await hsm.generateMac(hmac, answer)).toHaveLength(48),
+    'decryptAsymmetric (SHA-1)': () => decryptsRsa('RSAES_OAEP_SHA_1', 'sha1'),
+    'decryptAsymmetric (SHA-256)': () => decryptsRsa('RSAES_OAEP_SHA_256', 'sha256'),
+    deriveSharedSecret: async () =>
+      expect(await hsm.deriveSharedSecret(ec, createECDH('prime256v1').generateKeys())).toHaveLength(32),
+    decapsulate: async () => expect(await hsm.decapsulate(kem, new Uint8Array(768))).toHaveLength(32),
     random: async () => expect(await hsm.random(32)).toHaveLength(32),
     check: () => hsm.check(),
   }
@@ -71,6 +107,16 @@ describe('a session lost underneath', () => {
       })
     }
   }
+
+  it('is given up once by all who find it lost together', async () => {
+    const { reopenings, failures } = hsm.counters
+    other.C_CloseAllSessions(slot())
+    const signatures = await Promise.all(
+      Array.from({ length: 8 }, () => hsm.sign(rsa, 'RSASSA_PKCS1_V1_5_SHA_256', 'RAW', answer)),
+    )
+    expect(new Set(signatures.map((signature) => Buffer.from(signature).toString('hex'))).size).toBe(1)
+    expect(hsm.counters).toMatchObject({ reopenings: reopenings + 1, failures })
+  })
 
   it('counts as a reopening, once', async () => {
     const { reopenings } = hsm.counters
@@ -96,7 +142,14 @@ describe('a failing HSM', () => {
 
   /** Makes a call of the module answer `code`, the next `times` times. */
   function fail(
-    name: 'C_Login' | 'C_Decrypt' | 'C_UnwrapKey' | 'C_EncryptInit' | 'C_DecryptInit',
+    name:
+      | 'C_Login'
+      | 'C_Decrypt'
+      | 'C_DecryptAsync'
+      | 'C_SignAsync'
+      | 'C_UnwrapKey'
+      | 'C_EncryptInit'
+      | 'C_DecryptInit',
     code: number,
     times = Infinity,
   ) {
@@ -155,6 +208,35 @@ describe('a failing HSM', () => {
     expect(error).toBeInstanceOf(InvalidCiphertextException)
     expect(error).toHaveProperty('message', '')
     expect(await decrypt()).toEqual(answer)
+  })
+
+  const ofRsa = () => hsm.decryptAsymmetric(rsa, 'RSAES_OAEP_SHA_256', rsaCiphertext())
+  const rsaCiphertext = () => {
+    const key = createPublicKey({ key: Buffer.from(rsa.publicKey ?? []), format: 'der', type: 'spki' })
+    return publicEncrypt({ key, oaepHash: 'sha256' }, answer)
+  }
+
+  it('decrypts a good RSA ciphertext after one passing fault', async () => {
+    fail('C_DecryptAsync', returnCode.generalError, 1)
+    expect(equal(await ofRsa(), answer)).toBe(true)
+  })
+
+  it('is not taken for a bad RSA ciphertext when nothing can be decrypted', async () => {
+    fail('C_DecryptAsync', returnCode.generalError)
+    fail('C_Decrypt', returnCode.generalError)
+    await internal(ofRsa(), 'the self-check', returnCode.deviceError)
+  })
+
+  it('is not taken for a bad RSA ciphertext when it fails otherwise', async () => {
+    fail('C_DecryptAsync', returnCode.mechanismInvalid)
+    await internal(ofRsa(), 'C_Decrypt', returnCode.mechanismInvalid)
+  })
+
+  it('signs after a device was lost while it signed', async () => {
+    fail('C_SignAsync', returnCode.deviceRemoved, 1)
+    const { reopenings } = hsm.counters
+    expect(await hsm.sign(rsa, 'RSASSA_PSS_SHA_256', 'RAW', answer)).toHaveLength(256)
+    expect(hsm.counters.reopenings).toBe(reopenings + 1)
   })
 
   it('blames no ciphertext for a failure to begin', async () => {
@@ -232,13 +314,32 @@ describe('the cache', () => {
     const blobs = []
     for (let i = 0; i < 10; i++) {
       const owner = materialOwner({ id: `00000000-0000-0000-0000-${String(i).padStart(12, '0')}` })
-      const one = materialOf(owner, await small.generate(owner))
+      const one = materialOf(owner, (await small.generate(owner)).wrapped)
       blobs.push({ one, blob: await small.encrypt(one, utf8(`message ${i}`), {}) })
     }
     for (const [i, { one, blob: sealed }] of blobs.entries()) {
       expect(await small.decrypt(one, parseCiphertext(sealed), {})).toEqual(Buffer.from(`message ${i}`))
     }
     expect(small.counters.evictions).toBeGreaterThan(10)
+    small.close()
+  })
+
+  it('lets a key leave while it signs and decrypts', async () => {
+    const small = await openTestHsm({ handles: 2 })
+    const keys = await Promise.all(Array.from({ length: 4 }, () => generated(small, 'RSA_2048')))
+    const work = Array.from({ length: 24 }, async (_, i) => {
+      const key = keys[i % keys.length]
+      if (!key) throw new Error('out of range')
+      const spki = createPublicKey({ key: Buffer.from(key.publicKey ?? []), format: 'der', type: 'spki' })
+      const ciphertext = publicEncrypt({ key: spki, oaepHash: 'sha1' }, utf8(`${i}`))
+      const opened = await small.decryptAsymmetric(key, 'RSAES_OAEP_SHA_1', ciphertext)
+      expect(Buffer.from(opened).toString()).toBe(`${i}`)
+      const signature = await small.sign(key, 'RSASSA_PKCS1_V1_5_SHA_256', 'RAW', utf8(`${i}`))
+      expect(verify('sha256', utf8(`${i}`), spki, signature)).toBe(true)
+    })
+    await Promise.all(work)
+    expect(small.counters).toMatchObject({ failures: 0, reopenings: 0 })
+    expect(small.counters.evictions).toBeGreaterThan(4)
     small.close()
   })
 

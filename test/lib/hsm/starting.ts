@@ -7,6 +7,6 @@ import { materialOf, materialOwner } from '../../harness/token.ts'
 const options: Omit<HsmOptions, 'now'> = JSON.parse(process.env.TEST_HSM_OPTIONS ?? '')
 const hsm = await openHsm({ ...options, now: Date.now })
 const owner = materialOwner()
-const material = materialOf(owner, await hsm.generate(owner))
+const material = materialOf(owner, (await hsm.generate(owner)).wrapped)
 const blob = await hsm.encrypt(material, Buffer.from('started'), {})
 console.log(Buffer.from(await hsm.decrypt(material, parseCiphertext(blob), {})).toString())

@@ -17,7 +17,7 @@ function behindCache({ ttlMs = 1000, capacity = 100 } = {}) {
   const store: Records = {
     ...memory,
     keys: { ...memory.keys, find: (id) => noting(id, () => memory.keys.find(id)) },
-    materials: { find: (keyId, id) => noting(id, () => memory.materials.find(keyId, id)) },
+    materials: { ...memory.materials, find: (keyId, id) => noting(id, () => memory.materials.find(keyId, id)) },
     aliases: { ...memory.aliases, find: (account, name) => noting(name, () => memory.aliases.find(account, name)) },
     accessKeys: { ...memory.accessKeys, find: (id) => noting(id, () => memory.accessKeys.find(id)) },
   }

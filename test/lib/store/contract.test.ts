@@ -6,6 +6,7 @@ import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
 import { openStore } from '../../../lib/store/store.ts'
 import { createTableIfMissing } from '../../../lib/store/table.ts'
+import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
 
@@ -184,6 +185,83 @@ function keepsTheContract(open: () => Promise<Opened>): void {
     })
   })
 
+  describe('keys to rotate', () => {
+    const at = (year: number) => Date.UTC(year, 0, 1)
+    const due = (year: number) => store.keys.dueForRotation(at(year), 1000)
+    const rotated = (year: number, given: Partial<Key> = {}) =>
+      aKey({ rotation: { periodInDays: 365, nextAt: at(year) }, ...given })
+    const among = async (year: number, keys: readonly Key[]) =>
+      (await due(year)).map(idOf).filter((id) => keys.some((key) => key.id === id))
+
+    test('are found when they are due, longest due first', async () => {
+      const keys = [2033, 2031, 2032, 2031].map((year) => rotated(year))
+      await Promise.all(keys.map((key) => store.keys.create(key)))
+      await expect.poll(async () => (await among(2033, keys)).length).toBe(4)
+      const years = (await due(2033)).map(({ rotation }) => rotation?.nextAt ?? 0)
+      expect(years).toStrictEqual(years.toSorted((a, b) => a - b))
+      expect(await among(2032, keys)).not.toContain(keys[0]?.id)
+      expect(await among(2032, keys)).toHaveLength(3)
+      expect(await store.keys.dueForRotation(at(2033), 2)).toHaveLength(2)
+      expect(await store.keys.dueForRotation(at(2033), 2)).toStrictEqual((await due(2033)).slice(0, 2))
+    })
+
+    test('are not found while they are disabled or to be deleted, nor once their date has moved', async () => {
+      const key = rotated(2030)
+      await store.keys.create(key)
+      await expect.poll(() => among(2030, [key])).toStrictEqual([key.id])
+      await store.keys.replace({ ...key, state: 'Disabled' })
+      await expect.poll(() => among(2030, [key])).toStrictEqual([])
+      await store.keys.replace({ ...key, revision: 2, state: 'PendingDeletion', deletion: { at: at(2029) } })
+      await expect.poll(() => among(2030, [key])).toStrictEqual([])
+      await store.keys.replace({ ...key, revision: 3 })
+      await expect.poll(() => among(2030, [key])).toStrictEqual([key.id])
+      await store.keys.replace({ ...key, revision: 4, rotation: { periodInDays: 365, nextAt: at(2040) } })
+      await expect.poll(() => among(2030, [key])).toStrictEqual([])
+    })
+  })
+
+  describe('materials', () => {
+    const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
+
+    test('are found once created, and not created twice', async () => {
+      const material = { ...aMaterial(randomUUID()), follows: 'a'.repeat(64), number: 2 }
+      expect(await store.materials.find(material.keyId, material.id)).toBeUndefined()
+      await store.materials.create(material)
+      expect(await store.materials.find(material.keyId, material.id)).toStrictEqual(material)
+      await expect(store.materials.create({ ...material, number: 3 })).rejects.toThrow(Conflict)
+      expect(await store.materials.find(material.keyId, material.id)).toStrictEqual(material)
+    })
+
+    test('are listed in full, of their key alone', async () => {
+      const keyId = randomUUID()
+      const made = Array.from({ length: 60 }, (_, n) => ({
+        ...aMaterial(keyId),
+        number: n + 1,
+        publicKey: new Uint8Array(2000),
+        rotation: { type: 'AUTOMATIC' as const, at: Date.UTC(2026, 1, 1) },
+      }))
+      const [first, ...rest] = made
+      await store.keys.create(aKey({ id: keyId }), first)
+      await Promise.all([...rest, aMaterial(randomUUID())].map((material) => store.materials.create(material)))
+      const listed = await store.materials.list(keyId)
+      expect(listed.toSorted(byId)).toStrictEqual(made.toSorted(byId))
+      expect(await store.materials.list(randomUUID())).toStrictEqual([])
+    })
+  })
+
+  describe('last uses', () => {
+    test('are kept unless a later one is there', async () => {
+      const keyId = randomUUID()
+      const use = (at: number) => ({ keyId, operation: 'Encrypt', at, eventId: `event-${at}`, requestId: `r-${at}` })
+      expect(await store.uses.find(keyId)).toBeUndefined()
+      await store.uses.keep(use(20))
+      await store.uses.keep(use(10))
+      expect(await store.uses.find(keyId)).toStrictEqual(use(20))
+      await Promise.all([25, 40, 30, 35].map((at) => store.uses.keep(use(at))))
+      expect(await store.uses.find(keyId)).toStrictEqual(use(40))
+    })
+  })
+
   describe('aliases', () => {
     const named = () => `alias/${randomUUID()}`
 
@@ -262,6 +340,67 @@ function keepsTheContract(open: () => Promise<Opened>): void {
         expect(pages).toHaveLength(2)
       }
     }, 60_000)
+  })
+
+  describe('key stores', () => {
+    const credential = (account: string) => ({
+      accessKeyId: 'ABCDEFGHIJKLMNOPQRST',
+      id: randomUUID(),
+      account,
+      createdAt: 1,
+      wrapped: aMaterial(randomUUID()).wrapped,
+    })
+    const external = (account: string): KeyStore => ({
+      id: 'cks-1234567890abcdef0',
+      name: 'vault',
+      createdAt: 1,
+      state: 'FAILED',
+      error: 'XKS_PROXY_TIMED_OUT',
+      proxy: {
+        connectivity: 'VPC_ENDPOINT_SERVICE',
+        endpoint: 'https://proxy.example',
+        path: '/kms/xks/v1',
+        credential: credential(account),
+        service: { name: 'com.amazonaws.vpce.us-east-1.vpce-svc-0', owner: account },
+      },
+    })
+    const ofCluster: KeyStore = {
+      id: 'cks-1234567890abcdef1',
+      name: 'hsm',
+      createdAt: 2,
+      state: 'DISCONNECTED',
+      cluster: { id: 'cluster-2a23b4cdefg', trustAnchor: 'PEM', password: aMaterial(randomUUID()).wrapped },
+    }
+
+    test('of an account without any are none, at revision 0', async () => {
+      const account = accountOfItsOwn()
+      expect(await store.keyStores.of(account)).toStrictEqual({ account, revision: 0, stores: [] })
+    })
+
+    test('are found as they were written, each account apart, at the next revision', async () => {
+      const account = accountOfItsOwn()
+      const stores = [external(account), ofCluster]
+      await store.keyStores.replace({ account, revision: 0, stores })
+      expect(await store.keyStores.of(account)).toStrictEqual({ account, revision: 1, stores })
+      await store.keyStores.replace({ account, revision: 1, stores: [ofCluster] })
+      expect(await store.keyStores.of(account)).toStrictEqual({ account, revision: 2, stores: [ofCluster] })
+      expect((await store.keyStores.of(accountOfItsOwn())).stores).toStrictEqual([])
+    })
+
+    test('are not written from another revision, the first included', async () => {
+      const account = accountOfItsOwn()
+      const first = { account, revision: 0, stores: [] }
+      await store.keyStores.replace(first)
+      await expect(store.keyStores.replace({ ...first, stores: [ofCluster] })).rejects.toThrow(Conflict)
+      await expect(store.keyStores.replace({ ...first, revision: 2 })).rejects.toThrow(Conflict)
+      expect(await store.keyStores.of(account, { fresh: true })).toStrictEqual({ ...first, revision: 1 })
+    })
+
+    test('have keys that are found with their store and external key', async () => {
+      const key = aKey({ keyStore: { id: 'cks-1234567890abcdef0', externalKeyId: 'external-1' } })
+      await store.keys.create(key)
+      expect(await store.keys.find(key.id)).toStrictEqual(key)
+    })
   })
 
   describe('access keys', () => {

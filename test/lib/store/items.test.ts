@@ -11,6 +11,7 @@ import {
   keyKind,
   materialKind,
   toItem,
+  useKind,
 } from '../../../lib/store/items.ts'
 import { openStore } from '../../../lib/store/store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
@@ -34,6 +35,23 @@ const key: fc.Arbitrary<Key> = fc
       createdAt: time,
       revision: fc.nat(),
       currentMaterialId: text,
+      newestMaterialId: text,
+      rotation: fc.record({ periodInDays: fc.nat(), nextAt: time }, { noNullPrototype: true }),
+      onDemandRotations: fc.nat(),
+      imports: fc.array(
+        fc.record(
+          {
+            materialId: text,
+            state: fc.constantFrom('IMPORTED', 'PENDING_IMPORT'),
+            validTo: time,
+            description: text,
+            pending: fc.boolean(),
+            rotatedAt: time,
+          },
+          { noNullPrototype: true, requiredKeys: ['materialId', 'state'] },
+        ),
+        { maxLength: 3 },
+      ),
       deletion: fc.record({ at: time }, { noNullPrototype: true }),
     },
     { noNullPrototype: true, requiredKeys: ['description', 'policy', 'state', 'tags', 'createdAt', 'revision'] },
@@ -102,6 +120,19 @@ describe('an item', () => {
     expect(toItem(keyKind, back)).not.toHaveProperty('GSI2PK')
   })
 
+  test('of a key is found by the date of its next rotation while it is enabled, and only then', () => {
+    const id = 'mrk-0000000000000000000000000000000c'
+    const due: Key = aKey({ id, rotation: { periodInDays: 90, nextAt: 0 } })
+    expect(toItem(keyKind, due)).toMatchObject({
+      GSI2PK: 'DUE#rotate#c',
+      GSI2SK: `1970-01-01T00:00:00.000Z#${id}`,
+    })
+    const disabled: Key = { ...due, state: 'Disabled' }
+    expect(toItem(keyKind, disabled)).not.toHaveProperty('GSI2PK')
+    const pending: Key = { ...due, state: 'PendingDeletion', deletion: { at: 0 } }
+    expect(toItem(keyKind, pending)).toHaveProperty('GSI2PK', 'DUE#delete#c')
+  })
+
   test('is not made of text that would come back as other text', () => {
     expect(() => toItem(keyKind, aKey({ description: 'half a pair: \ud83d' }))).toThrow(KMSInternalException)
   })
@@ -114,6 +145,10 @@ describe.each([
   { what: 'key', ...read(keyKind, pending) },
   { what: 'material', ...read(materialKind, aMaterial('some-key')) },
   { what: 'alias', ...read(aliasKind, anAlias('alias/x', 'some-key')) },
+  {
+    what: 'use',
+    ...read(useKind, { keyId: 'some-key', operation: 'Sign', at: 1, eventId: 'e', requestId: 'r' }),
+  },
   { what: 'access key', ...read(accessKeyKind, anAccessKey('AKIAEXAMPLE')) },
 ])('a stored $what', ({ item, from }) => {
   const indexed = ['GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']

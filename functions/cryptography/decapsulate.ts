@@ -1,0 +1,48 @@
+import { demandCapsule } from '../../lib/crypto/encapsulation.ts'
+import { serve } from '../../lib/http/serve.ts'
+import { currentMaterial } from '../../lib/keys/materials.ts'
+import { encapsulation } from '../../lib/keys/rules.ts'
+import { operation } from '../../lib/operation.ts'
+import { struct } from '../../lib/schema/collections.ts'
+import {
+  ciphertext,
+  dryRun,
+  encapsulationAlgorithm,
+  grantTokens,
+  keyId,
+  sharedSecret,
+} from '../../lib/schema/members.ts'
+import { required } from '../../lib/schema/shape.ts'
+
+export const decapsulate = operation({
+  name: 'Decapsulate',
+  readOnly: true,
+  route: 'POST /keys/{KeyId}/decapsulate',
+  summary:
+    'Opens the shared secret of a ciphertext; another ciphertext of its length gives another secret, not an error.',
+  input: struct({
+    KeyId: required(keyId),
+    SharedSecretCiphertextBlob: required(ciphertext),
+    EncapsulationAlgorithm: required(encapsulationAlgorithm),
+    GrantTokens: grantTokens,
+    DryRun: dryRun,
+  }),
+  output: struct({
+    KeyId: required(keyId),
+    SharedSecret: required(sharedSecret),
+    EncapsulationAlgorithm: required(encapsulationAlgorithm),
+  }),
+  on: { KeyId: encapsulation },
+  needs: ['materials', 'hsm'],
+  async run({ input, keys, materials, hsm }) {
+    const capsule = input.SharedSecretCiphertextBlob
+    demandCapsule(keys.KeyId.spec, capsule)
+    return {
+      KeyId: keys.KeyId.arn,
+      SharedSecret: await hsm.decapsulate(await currentMaterial(materials, keys.KeyId), capsule),
+      EncapsulationAlgorithm: input.EncapsulationAlgorithm,
+    }
+  },
+})
+
+export const handler = serve(decapsulate)

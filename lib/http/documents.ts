@@ -1,0 +1,127 @@
+/**
+ * The API's description, and a page that shows it. They are the same for everybody, so nobody signs for them; whoever
+ * serves them needs neither the store nor the HSM.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+
+type Result = APIGatewayProxyStructuredResultV2
+
+export const documentRoutes = ['GET /openapi.json', 'GET /docs', 'GET /docs/{file}'] as const
+
+/** What the page takes from the viewer's package; a bundle has these files beside it. */
+export const viewerFiles = ['swagger-ui-bundle.js', 'swagger-ui.css'] as const
+
+interface Page {
+  readonly type: string
+  readonly text: () => string
+}
+
+/** Named from the page, so that it works behind a prefix too. An icon in line is one request less that fails. */
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Keystead API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<noscript>The description itself is at <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="docs/swagger-ui-bundle.js"></script>
+<script src="docs/show.js"></script>
+</body>
+</html>
+`
+
+/** Nothing can be tried out: the page has no key to sign with. The viewer would ask a validator on the network. */
+const show = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#api',
+  deepLinking: true,
+  defaultModelsExpandDepth: -1,
+  docExpansion: 'list',
+  supportedSubmitMethods: [],
+  validatorUrl: null,
+})
+`
+
+/** Its own files alone: the page is on the origin of the API. Pictures in the viewer's style sheet are in line. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const html = 'text/html; charset=utf-8'
+const script = 'text/javascript; charset=utf-8'
+const style = 'text/css; charset=utf-8'
+
+const fromPackage = createRequire(import.meta.url)
+const viewerFile = (name: (typeof viewerFiles)[number]): string =>
+  readFileSync(fromPackage.resolve(`swagger-ui-dist/${name}`), 'utf8')
+
+const pagesOf = (description: object): Readonly<Record<string, Page>> => ({
+  '/openapi.json': { type: 'application/json', text: () => JSON.stringify(description) },
+  '/docs': { type: html, text: () => page },
+  '/docs/show.js': { type: script, text: () => show },
+  '/docs/swagger-ui-bundle.js': { type: script, text: () => viewerFile('swagger-ui-bundle.js') },
+  '/docs/swagger-ui.css': { type: style, text: () => viewerFile('swagger-ui.css') },
+})
+
+interface Loaded {
+  readonly type: string
+  readonly body: string
+  readonly etag: string
+}
+
+/** @param description the OpenAPI document */
+export function serveDocuments(description: object): (event: APIGatewayProxyEventV2) => Promise<Result> {
+  const pages = pagesOf(description)
+  const loaded = new Map<string, Loaded>()
+
+  /** Read when first asked for, and then kept. */
+  function load(path: string): Loaded | undefined {
+    const known = loaded.get(path)
+    if (known || !Object.hasOwn(pages, path)) return known
+    const { type, text } = pages[path] as Page
+    const body = text()
+    const one = { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` }
+    loaded.set(path, one)
+    return one
+  }
+
+  return async ({ rawPath, headers }) => {
+    const found = load(rawPath)
+    if (!found) {
+      return {
+        statusCode: 404,
+        headers: { ...always, 'Content-Type': 'text/plain; charset=utf-8' },
+        body: 'Not found\n',
+      }
+    }
+    const { type, body, etag } = found
+    const known = headers['if-none-match']?.split(',').some((each) => each.trim().replace(/^W\//, '') === etag)
+    if (known) return { statusCode: 304, headers: { ...always, ETag: etag } }
+    return { statusCode: 200, headers: { ...always, 'Content-Type': type, ETag: etag }, body }
+  }
+}
+
+const always = {
+  'Cache-Control': 'no-cache',
+  'Content-Security-Policy': contentSecurityPolicy,
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
+} as const

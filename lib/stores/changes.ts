@@ -1,0 +1,139 @@
+/** What UpdateCustomKeyStore, ConnectCustomKeyStore and the others make of a store (kms-api.md §9). */
+import { CustomKeyStoreHasCMKsException, KMSInternalException, ValidationException } from '../errors.ts'
+import type { Clusters, Hsm, Keys, ProxyCall, Xks } from '../ports.ts'
+import { clusterMembers, demandCluster, demandService, externalMembers, refuseMembers } from './creation.ts'
+import { connectionError, whileConfiguring } from './failures.ts'
+import { demandState } from './finding.ts'
+import type { Connectivity, KeyStore, XksProxy } from './key-store.ts'
+import { proxyCredential, wrappedPassword } from './secrets.ts'
+
+interface UpdateInput {
+  readonly NewCustomKeyStoreName?: string | undefined
+  readonly KeyStorePassword?: string | undefined
+  readonly CloudHsmClusterId?: string | undefined
+  readonly XksProxyConnectivity?: Connectivity | undefined
+  readonly XksProxyUriEndpoint?: string | undefined
+  readonly XksProxyUriPath?: string | undefined
+  readonly XksProxyVpcEndpointServiceName?: string | undefined
+  readonly XksProxyVpcEndpointServiceOwner?: string | undefined
+  readonly XksProxyAuthenticationCredential?:
+    | { readonly AccessKeyId: string; readonly RawSecretAccessKey: string }
+    | undefined
+}
+
+/** What may change while a store is connected, too. */
+const changeableAlways = new Set([
+  'CustomKeyStoreId',
+  'NewCustomKeyStoreName',
+  'XksProxyUriPath',
+  'XksProxyAuthenticationCredential',
+])
+
+/** @throws ValidationException: an update changes something */
+export function demandChange(input: UpdateInput): void {
+  if (Object.entries(input).every(([name, value]) => name === 'CustomKeyStoreId' || value === undefined)) {
+    throw new ValidationException('Specify at least one property of the custom key store to change.')
+  }
+}
+
+interface Circumstances {
+  readonly hsm: Pick<Hsm, 'wrapSecret'>
+  readonly clusters: Clusters
+  readonly account: string
+  readonly now: number
+  readonly uuid: () => string
+}
+
+/**
+ * The store with what an input changes; not checked against the others yet.
+ * @throws ValidationException, CustomKeyStoreInvalidStateException, CloudHsmClusterNotFoundException
+ */
+export async function updated(store: KeyStore, input: UpdateInput, at: Circumstances): Promise<KeyStore> {
+  const type = store.proxy ? 'EXTERNAL_KEY_STORE' : 'AWS_CLOUDHSM'
+  refuseMembers(input, store.proxy ? clusterMembers : externalMembers, type)
+  const always = Object.entries(input).every(([name, value]) => value === undefined || changeableAlways.has(name))
+  demandState(store, always ? ['CONNECTED', 'DISCONNECTED'] : ['DISCONNECTED'])
+  const renamed = { ...store, name: input.NewCustomKeyStoreName ?? store.name }
+  if (store.proxy) return { ...renamed, proxy: await updatedProxy(store.proxy, input, at) }
+  // INVARIANT: a store has a proxy or a cluster.
+  if (!store.cluster) throw new KMSInternalException()
+  const { CloudHsmClusterId: id = store.cluster.id, KeyStorePassword: password } = input
+  demandCluster(at.clusters, id)
+  const changed = password !== undefined && { password: await wrappedPassword(at.hsm, at.account, store.id, password) }
+  return { ...renamed, cluster: { ...store.cluster, id, ...changed } }
+}
+
+async function updatedProxy(proxy: XksProxy, input: UpdateInput, at: Circumstances): Promise<XksProxy> {
+  const connectivity = input.XksProxyConnectivity ?? proxy.connectivity
+  const endpoint = input.XksProxyUriEndpoint ?? proxy.endpoint
+  if (connectivity !== proxy.connectivity && endpoint === proxy.endpoint) {
+    throw new ValidationException('XksProxyUriEndpoint must change when XksProxyConnectivity changes.')
+  }
+  const kept = connectivity === 'VPC_ENDPOINT_SERVICE' ? proxy.service : undefined
+  // An empty name is how a client says that there is none any more.
+  const name = (input.XksProxyVpcEndpointServiceName ?? kept?.name) || undefined
+  const owner = input.XksProxyVpcEndpointServiceOwner ?? kept?.owner
+  demandService({
+    XksProxyConnectivity: connectivity,
+    XksProxyVpcEndpointServiceName: name,
+    XksProxyVpcEndpointServiceOwner: owner,
+  })
+  const given = input.XksProxyAuthenticationCredential
+  return {
+    connectivity,
+    endpoint,
+    path: input.XksProxyUriPath ?? proxy.path,
+    credential: given ? await proxyCredential(at.hsm, given, { ...at, id: at.uuid() }) : proxy.credential,
+    ...(name !== undefined && { service: { name, owner: owner ?? at.account } }),
+  }
+}
+
+/**
+ * A proxy that is to be used is asked for its health first: one with a public endpoint always, one behind a VPC endpoint
+ * service from its connection on.
+ * @throws XksProxy… exceptions
+ */
+export async function demandHealthy({ proxy }: KeyStore, xks: Xks, call: ProxyCall, when: 'created' | 'updated') {
+  if (!proxy || (when === 'created' && proxy.connectivity === 'VPC_ENDPOINT_SERVICE')) return
+  await whileConfiguring(xks.checkHealth(proxy, call))
+}
+
+/** Whether an update changes how the proxy is reached, or as whom. */
+export const reachesAnew = (before: KeyStore, after: KeyStore): boolean =>
+  JSON.stringify({ ...before.proxy, credential: before.proxy?.credential.id }) !==
+  JSON.stringify({ ...after.proxy, credential: after.proxy?.credential.id })
+
+/**
+ * The store as an attempt to connect leaves it: connected, or failed with the reason. Nothing is left CONNECTING, so a
+ * process that ends in between leaves the store as it was.
+ * @throws CustomKeyStoreInvalidStateException
+ */
+export async function connected(store: KeyStore, clusters: Clusters, xks: Xks, call: ProxyCall): Promise<KeyStore> {
+  demandState(store, ['CONNECTED', 'CONNECTING', 'DISCONNECTED'])
+  const { proxy, cluster } = store
+  const error = proxy
+    ? await connectionError(xks.checkHealth(proxy, call))
+    : // INVARIANT: a store without a proxy has a cluster; an id that is none is found nowhere.
+      await clusters.connect(cluster?.id ?? '')
+  return error ? { ...store, state: 'FAILED', error } : { ...store, state: 'CONNECTED' }
+}
+
+/** @throws CustomKeyStoreInvalidStateException */
+export function disconnected(store: KeyStore): KeyStore {
+  demandState(store, ['CONNECTED', 'CONNECTING', 'FAILED'])
+  const { error: _, ...kept } = store
+  return { ...kept, state: 'DISCONNECTED' }
+}
+
+/** @throws CustomKeyStoreInvalidStateException, CustomKeyStoreHasCMKsException */
+export async function demandDeletable(store: KeyStore, account: string, keys: Keys): Promise<void> {
+  demandState(store, ['DISCONNECTED'])
+  for (let after: string | undefined; ; ) {
+    const { items, more } = await keys.list(account, { limit: 1000, ...(after !== undefined && { after }) })
+    if (items.some(({ keyStore }) => keyStore?.id === store.id)) {
+      throw new CustomKeyStoreHasCMKsException(`Custom key store ${store.id} contains KMS keys.`)
+    }
+    after = items.at(-1)?.id
+    if (!more || after === undefined) return
+  }
+}
