@@ -57,8 +57,8 @@ const keysThere = async (): Promise<number> => JSON.parse((await call('ListKeys'
 test('each kind of bad request gets its own error, is on record where it names an action, and leaves nothing behind', async () => {
   const before = await keysThere()
   const create = '{"Description":"should not be"}'
-  const late = new Date(Date.now() - 301_000)
-  const early = new Date(Date.now() + 301_000)
+  const late = new Date(Date.now() - 330_000)
+  const early = new Date(Date.now() + 330_000)
   const wrongSecret = { ...credentials, secretAccessKey: `${credentials.secretAccessKey}x` }
   const unknown = '{"KeyId":"00000000-0000-4000-8000-000000000000","Description":"x"}'
   const foreign =
