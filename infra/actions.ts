@@ -10,7 +10,17 @@ import type { Entry } from './catalog.ts'
 
 const account = '111122223333'
 const place = { partition: 'aws', region: 'us-east-1', account }
-const caller: Caller = { type: 'Root', account, arn: '', principalId: '', accessKeyId: '' }
+/** One of whom everything is known that policies can ask. */
+const caller: Caller = {
+  type: 'User',
+  account,
+  arn: '',
+  principalId: '',
+  userName: '',
+  accessKeyId: '',
+  tags: { '*tag*': '' },
+  session: { issuedAt: 0, mfaAt: 0, sourceIdentity: '', federatedProvider: '' },
+}
 const request: Request = {
   id: '',
   method: '',

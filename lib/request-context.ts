@@ -69,10 +69,7 @@ export function fromKey({ key, rule, alias, daysWithoutUse }: Resolved, input: I
 
 export function fromRequest(request: Request, caller: Caller, place: Place, now: number): Entries {
   return [
-    ['aws:PrincipalArn', caller.arn],
-    ['aws:PrincipalAccount', caller.account],
-    ['aws:PrincipalType', 'Account'],
-    ['aws:userid', caller.principalId],
+    ...fromCaller(caller, now),
     ['aws:PrincipalIsAWSService', 'false'],
     ['aws:ViaAWSService', 'false'],
     ['aws:CurrentTime', new Date(now).toISOString()],
@@ -83,6 +80,28 @@ export function fromRequest(request: Request, caller: Caller, place: Place, now:
     ['aws:Referer', request.headers.referer],
     ['aws:RequestedRegion', place.region],
     ['kms:CallerAccount', caller.account],
+  ]
+}
+
+/** Whole seconds, as AWS has its times. */
+const isoTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+
+/** Who asks (kms-authz.md §2.4, §4.2). What only temporary credentials have is absent for others. */
+function fromCaller(caller: Caller, now: number): Entries {
+  const { session, tags = {} } = caller
+  const mfaAt = session?.mfaAt
+  return [
+    ['aws:PrincipalArn', caller.type === 'AssumedRole' ? caller.roleArn : caller.arn],
+    ['aws:PrincipalAccount', caller.account],
+    ['aws:PrincipalType', caller.type === 'Root' ? 'Account' : caller.type],
+    ['aws:userid', caller.principalId],
+    ['aws:username', caller.type === 'User' ? caller.userName : undefined],
+    ...Object.entries(tags).map(([name, value]): Entries[number] => [`aws:PrincipalTag/${name}`, value]),
+    ['aws:TokenIssueTime', session && isoTime(session.issuedAt)],
+    ['aws:MultiFactorAuthPresent', session && String(mfaAt !== undefined)],
+    ['aws:MultiFactorAuthAge', mfaAt === undefined ? undefined : String(Math.floor((now - mfaAt) / 1000))],
+    ['aws:SourceIdentity', session?.sourceIdentity],
+    ['aws:FederatedProvider', session?.federatedProvider],
   ]
 }
 

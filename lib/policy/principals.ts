@@ -10,9 +10,11 @@ interface AnyCaller {
 }
 export type PolicyCaller = AnyCaller &
   (
-    | { readonly type: 'Root' | 'User' | 'FederatedUser' }
-    /** `principalArn`: the role's ARN, path included. */
-    | { readonly type: 'AssumedRole'; readonly principalArn: string }
+    | { readonly type: 'Root' }
+    | { readonly type: 'User'; readonly userName: string }
+    | { readonly type: 'FederatedUser' }
+    /** `roleArn`: path included. */
+    | { readonly type: 'AssumedRole'; readonly roleArn: string }
   )
 
 export const principalKinds = ['ANYONE', 'ACCOUNT', 'USER', 'ROLE', 'SESSION', 'SERVICE'] as const
@@ -124,7 +126,7 @@ const isKind: Readonly<Record<PrincipalKind, (principal: Principal, caller: Poli
   USER: ({ id, text }, caller) =>
     caller.type === 'User' && (id === undefined ? caller.arn === text : caller.principalId === id),
   ROLE: ({ id, text }, caller) =>
-    caller.type === 'AssumedRole' && (id === undefined ? caller.principalArn === text : roleIdOf(caller) === id),
+    caller.type === 'AssumedRole' && (id === undefined ? caller.roleArn === text : roleIdOf(caller) === id),
   SESSION: ({ id, session, text }, caller) => {
     if (caller.type !== 'AssumedRole') return caller.type === 'FederatedUser' && caller.arn === text
     return id === undefined ? caller.arn === text : caller.principalId === `${id}:${session}`

@@ -229,7 +229,7 @@ describe('decide', () => {
       fc.property(fc.oneof(json, fc.jsonValue()), (value) => {
         const text = JSON.stringify(value)
         const decision = decide({
-          caller: { type: 'User', account, arn: 'x', principalId: 'y' },
+          caller: { type: 'User', account, arn: 'x', principalId: 'y', userName: 'z' },
           action: 'kms:Encrypt',
           crossAccount: true,
           context: new Map(),
@@ -307,7 +307,7 @@ describe('decide', () => {
   it('says which identity statement decided and which statement made it count', () => {
     const allow = { Sid: 'use', Effect: 'Allow', Action: 'kms:*', Resource: '*' }
     const decision = decide({
-      caller: { type: 'User', account, arn: 'arn', principalId: 'id' },
+      caller: { type: 'User', account, arn: 'arn', principalId: 'id', userName: 'name' },
       action: 'kms:Encrypt',
       crossAccount: true,
       context: new Map(),

@@ -51,12 +51,13 @@ const user = (of: string, name: string, id: string): PolicyCaller => ({
   account: of,
   arn: `arn:aws:iam::${of}:user/${name}`,
   principalId: id,
+  userName: name.slice(name.lastIndexOf('/') + 1),
 })
 const session = (of: string, id: string): PolicyCaller => ({
   type: 'AssumedRole',
   account: of,
   arn: `arn:aws:sts::${of}:assumed-role/Deployer/build`,
-  principalArn: `arn:aws:iam::${of}:role/ci/Deployer`,
+  roleArn: `arn:aws:iam::${of}:role/ci/Deployer`,
   principalId: `${id}:build`,
 })
 
