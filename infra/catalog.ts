@@ -3,7 +3,9 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { operations } from '../functions/index.ts'
+import { schedules } from '../functions/scheduled/index.ts'
 import type { AnyOperation } from '../lib/operation.ts'
+import type { AnySchedule } from '../lib/scheduled.ts'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -57,9 +59,42 @@ export function catalog(all: readonly AnyOperation[] = operations, files = opera
   return entries
 }
 
+export interface ScheduleEntry {
+  readonly schedule: AnySchedule
+  readonly kebab: string
+  readonly file: string
+}
+
+/**
+ * Every scheduled function with its file.
+ * @throws Error when the registry and the tree differ
+ */
+export function scheduleCatalog(
+  all: readonly AnySchedule[] = schedules,
+  files = filesIn('scheduled'),
+): readonly ScheduleEntry[] {
+  const entries = all.map((schedule) => {
+    const kebab = kebabOf(schedule.name)
+    return { schedule, kebab, file: `${scheduled}${kebab}.ts` }
+  })
+  const known = entries.map(({ file }) => file)
+  const odd = [...known.filter((file) => !files.includes(file)), ...files.filter((file) => !known.includes(file))]
+  if (odd.length > 0) throw new Error(`${odd.join(', ')}: not both in the registry of schedules and in the tree`)
+  return entries
+}
+
+const scheduled = 'functions/scheduled/'
+
+const filesIn = (group: string): readonly string[] =>
+  readdirSync(join(root, 'functions', group))
+    .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
+    .map((file) => `functions/${group}/${file}`)
+    .sort()
+
 function operationFiles(): readonly string[] {
   return readdirSync(join(root, 'functions'), { recursive: true, encoding: 'utf8' })
     .filter((file) => /^\w+\/[\w-]+\.ts$/.test(file))
     .map((file) => `functions/${file}`)
+    .filter((file) => !file.startsWith(scheduled))
     .sort()
 }

@@ -1,5 +1,5 @@
 import { documentRoutes } from '../lib/http/documents.ts'
-import { documents, type Entry, frontDoor } from './catalog.ts'
+import { documents, type Entry, frontDoor, type ScheduleEntry, scheduleCatalog } from './catalog.ts'
 import { roleOf } from './roles.ts'
 
 /** What a Lambda is, as serverless.yml has it. */
@@ -10,7 +10,7 @@ interface LambdaFunction {
   readonly timeout: number
   readonly memorySize: number
   readonly package: { readonly patterns: readonly string[] }
-  readonly events: readonly { readonly httpApi: string }[]
+  readonly events: readonly ({ readonly httpApi: string } | { readonly schedule: string })[]
 }
 
 /** An HTTP API waits 30 seconds; a Lambda that ends before it says why. */
@@ -35,7 +35,19 @@ const lambda = (
   events: routes.map((httpApi) => ({ httpApi })),
 })
 
-export const functionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({
+/** Due times are data: this is only how late work may be begun. Rates of whole minutes mean the same to all hosts. */
+const rate = 'rate(5 minutes)'
+
+const scheduledLambda = ({ schedule, kebab }: ScheduleEntry): LambdaFunction => ({
+  ...lambda(kebab, [], schedule.summary, schedule.needs.includes('hsm') ? 'hsm' : 'plain'),
+  timeout: 300,
+  events: [{ schedule: rate }],
+})
+
+export const functionsOf = (
+  entries: readonly Entry[],
+  scheduled: readonly ScheduleEntry[] = scheduleCatalog(),
+): Readonly<Record<string, LambdaFunction>> => ({
   [frontDoor]: lambda(frontDoor, ['POST /', 'GET /health'], 'Every operation, by its X-Amz-Target.', 'hsm'),
   [documents]: lambda(documents, documentRoutes, 'The description of the API.', 'plain', 'swagger-ui-dist'),
   ...Object.fromEntries(
@@ -44,4 +56,5 @@ export const functionsOf = (entries: readonly Entry[]): Readonly<Record<string, 
       lambda(kebab, [operation.route], operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
     ]),
   ),
+  ...Object.fromEntries(scheduled.map((entry) => [entry.kebab, scheduledLambda(entry)])),
 })

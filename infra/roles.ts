@@ -1,6 +1,6 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
-import { documents, type Entry, frontDoor } from './catalog.ts'
+import { documents, type Entry, frontDoor, type ScheduleEntry, scheduleCatalog } from './catalog.ts'
 
 interface Statement {
   readonly Effect: 'Allow'
@@ -95,6 +95,18 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
   ]
 }
 
+/** A scheduled function finds what is due in the index, and may remove what it is for. */
+const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly Statement[] => {
+  const items = unique(schedule.needs.flatMap((need: Capability) => access[need].items))
+  return [
+    onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
+    { Effect: 'Allow', Action: ['dynamodb:Query'], Resource: ['GSI1', 'GSI2'].map(indexArn) },
+    { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
+    { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+    logs(kebab),
+  ]
+}
+
 const role = (kebab: string, statements: readonly Statement[]) => ({
   Type: 'AWS::IAM::Role',
   Properties: {
@@ -106,7 +118,7 @@ const role = (kebab: string, statements: readonly Statement[]) => ({
   },
 })
 
-export const rolesOf = (entries: readonly Entry[]) => ({
+export const rolesOf = (entries: readonly Entry[], scheduled: readonly ScheduleEntry[] = scheduleCatalog()) => ({
   Resources: {
     [roleOf(frontDoor)]: role(
       frontDoor,
@@ -118,6 +130,9 @@ export const rolesOf = (entries: readonly Entry[]) => ({
     [roleOf(documents)]: role(documents, [logs(documents)]),
     ...Object.fromEntries(
       entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, statementsOf([operation], kebab))]),
+    ),
+    ...Object.fromEntries(
+      scheduled.map((entry) => [roleOf(entry.kebab), role(entry.kebab, scheduledStatements(entry))]),
     ),
   },
 })

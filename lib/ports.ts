@@ -8,6 +8,7 @@ import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
 import type { AccessKey } from './identity/caller.ts'
+import type { DueKind, DueShard } from './keys/due.ts'
 import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
 import type { KeyUse } from './keys/usage.ts'
 import type { AccountKeyStores, ConnectionErrorCode, XksProxy } from './stores/key-store.ts'
@@ -47,11 +48,13 @@ export interface Keys {
   replace(key: Key): Promise<void>
   /** Ascending by id, each account apart. */
   list(account: string, page: PageRequest): Promise<Page<Key>>
+  /** @throws Conflict when the stored revision is not `key.revision` */
+  remove(key: Key): Promise<void>
   /**
-   * Enabled keys whose automatic rotation is due by `until`, longest due first, at most `limit`. A key that has changed
-   * lately may be missing, or be as it was: find it fresh.
+   * Keys that something is to be done with by `until`, longest due first, paged by `dueSortValue`. A key that has
+   * changed lately may be missing, or be as it was: find it fresh.
    */
-  dueForRotation(until: number, limit: number): Promise<readonly Key[]>
+  due(kind: DueKind, shard: DueShard, until: number, page: PageRequest): Promise<Page<Key>>
 }
 
 export interface Materials {

@@ -8,6 +8,7 @@ import {
   ValidationException,
 } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
+import { isGone } from './keys/deletion.ts'
 import { parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/identifiers.ts'
 import type { Key } from './keys/key.ts'
 import type { KeyRule } from './operation.ts'
@@ -77,7 +78,7 @@ export async function resolve(
     id = identifier.id
   }
   const key = await lookup.keyStore.find(id, read)
-  if (!key || key.account !== identifier.account) {
+  if (!key || isGone(key) || key.account !== identifier.account) {
     const arn = identifier.kind === 'key' ? identifier.arn : keyArn(at, id)
     throw foreign ? hidden() : new NotFoundException(`Key '${arn}' does not exist`)
   }
@@ -99,7 +100,8 @@ async function fromCiphertext(
   if (!namesItsKey(rule, input) || blob === undefined) throw new ValidationException(`${member} must not be null`)
   const ciphertext = parseCiphertext(blob)
   const key = await lookup.keyStore.find(ciphertext.keyId, read)
-  if (!key || (key.account !== caller.account && !rule.foreign)) throw new AccessDeniedException(unknownCiphertextKey)
+  if (!key || isGone(key) || (key.account !== caller.account && !rule.foreign))
+    throw new AccessDeniedException(unknownCiphertextKey)
   return { member, rule, key, ciphertext }
 }
 

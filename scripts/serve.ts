@@ -6,6 +6,7 @@ import { documentRoutes } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
 import { openWorld } from '../lib/runtime.ts'
 import { PreparationError, prepareLocal } from './local.ts'
+import { startTicker } from './ticker.ts'
 
 interface DerivedRoute {
   readonly route: string
@@ -57,11 +58,14 @@ async function main(): Promise<void> {
     log: world.log,
   })
 
+  const ticker = startTicker(world)
+
   let closing = false
   const stop = async (): Promise<void> => {
     if (closing) return
     closing = true
     await host.close(5000)
+    await ticker.stop()
     await world.close()
     process.exit(0)
   }

@@ -108,12 +108,13 @@ describe('imports', () => {
     ).toEqual([])
   })
   test('an operation reaches the world through serve only, and no other operation', () => {
-    const knowsAll = ['functions/index.ts', 'functions/front-door.ts']
+    const knowsAll = ['functions/index.ts', 'functions/front-door.ts', 'functions/scheduled/index.ts']
     expect(
       broken((from, to) => {
         if (layerOf(from) !== 'functions') return true
         if (from === 'functions/documents.ts') return to === 'lib/http/documents.ts' || to.endsWith('.json')
-        if (layerOf(to) === 'edges') return to === 'lib/http/serve.ts'
+        const scheduled = from.startsWith('functions/scheduled/')
+        if (layerOf(to) === 'edges') return to === (scheduled ? 'lib/http/serve-schedule.ts' : 'lib/http/serve.ts')
         return layerOf(to) !== 'functions' || knowsAll.includes(from)
       }),
     ).toEqual([])

@@ -1,7 +1,8 @@
 /** What is derived from the registry is current, and says what it should. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { catalog, frontDoor, kebabOf } from '../infra/catalog.ts'
+import { schedules } from '../functions/scheduled/index.ts'
+import { catalog, frontDoor, kebabOf, scheduleCatalog } from '../infra/catalog.ts'
 import { derived, stale, withConfiguration } from '../infra/derive.ts'
 import { functionsOf } from '../infra/functions.ts'
 import { openapiOf } from '../infra/openapi.ts'
@@ -57,6 +58,11 @@ describe('the catalog', () => {
   })
 })
 
+test('the registry of scheduled functions and their files must agree', () => {
+  expect(() => scheduleCatalog([], ['functions/scheduled/stray.ts'])).toThrow('functions/scheduled/stray.ts')
+  expect(() => scheduleCatalog(schedules, [])).toThrow('functions/scheduled/rotate-key.ts')
+})
+
 interface Statement {
   readonly Action: readonly string[]
   readonly Resource: readonly unknown[]
@@ -77,7 +83,7 @@ describe('roles', () => {
 
   test('every Lambda has one of its own', () => {
     const wanted = Object.values(functionsOf(entries)).map(({ role }) => role)
-    expect(new Set(wanted).size).toBe(entries.length + 2)
+    expect(new Set(wanted).size).toBe(entries.length + scheduleCatalog().length + 2)
     expect(Object.keys(roles.Resources).sort()).toEqual(wanted.toSorted())
   })
   test('none names a resource or an action by a wildcard', () => {

@@ -14,12 +14,14 @@ export interface AuditRecord {
   readonly requestParameters: Readonly<Record<string, unknown>> | null
   readonly responseElements: Readonly<Record<string, unknown>> | null
   readonly additionalEventData?: Readonly<Record<string, unknown>>
-  readonly requestID: string
+  /** Of a service event there is none. */
+  readonly requestID?: string
   readonly eventID: string
   readonly readOnly: boolean
   readonly resources?: readonly { readonly accountId: string; readonly type: string; readonly ARN: string }[]
   readonly eventType: 'AwsApiCall' | 'AwsServiceEvent'
   readonly managementEvent: true
   readonly recipientAccountId: string
+  readonly serviceEventDetails?: Readonly<Record<string, unknown>>
   readonly eventCategory: 'Management'
 }

@@ -154,6 +154,20 @@ export function withoutMaterial(key: Key, materialId: string): Key {
   return { ...key, imports: after, state: key.state === 'PendingDeletion' ? key.state : 'PendingImport' }
 }
 
+interface Expired {
+  readonly materialId: string
+  /** Milliseconds since the epoch. */
+  readonly validTo: number
+}
+
+/** The key without what has expired of its material, staged material aside: that can be rotated in all the same. */
+export function withoutExpired(key: Key, now: number): { changed: Key; expired: readonly Expired[] } {
+  const expired = importsOf(key).flatMap(({ materialId, state, pending, validTo }) =>
+    state === 'IMPORTED' && !pending && validTo !== undefined && validTo <= now ? [{ materialId, validTo }] : [],
+  )
+  return { changed: expired.reduce((rest, { materialId }) => withoutMaterial(rest, materialId), key), expired }
+}
+
 /** The key after its staged material became current. @throws KMSInvalidStateException when there is none */
 export function withStagedCurrent(key: Key, now: number): Key {
   const staged = importsOf(key).find(({ pending }) => pending)

@@ -41,8 +41,8 @@ export interface Key {
   readonly keyStore?: { readonly id: string; readonly externalKeyId?: string }
   /** Of origin EXTERNAL: everything that was ever imported, oldest first. */
   readonly imports?: readonly MaterialImport[]
-  /** While PendingDeletion. */
-  readonly deletion?: { readonly at: number }
+  /** While PendingDeletion; once it has begun, there is no way back, and the key is there for nobody. */
+  readonly deletion?: { readonly at: number; readonly begun?: boolean }
 }
 
 /** One imported material, as its key knows it. */

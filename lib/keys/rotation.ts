@@ -83,13 +83,18 @@ export async function rotateOnDemand(ports: VersionPorts, key: Key, now: number)
  * @param key as it is in the store now
  * @throws Conflict when another writer was first
  */
-export async function rotateIfDue(ports: VersionPorts, key: Key, now: number): Promise<Material | undefined> {
+export async function rotateIfDue(
+  ports: VersionPorts,
+  key: Key,
+  now: number,
+  announce?: (version: Material) => Promise<void>,
+): Promise<Material | undefined> {
   const { rotation, state } = key
   if (state !== 'Enabled' || !rotation || rotation.nextAt > now) return undefined
   const periodMs = rotation.periodInDays * dayMs
   const periods = Math.floor((now - rotation.nextAt) / periodMs) + 1
   const next = { ...rotation, nextAt: rotation.nextAt + periods * periodMs }
-  return addVersion(ports, { ...key, rotation: next }, now, 'AUTOMATIC')
+  return addVersion(ports, { ...key, rotation: next }, now, 'AUTOMATIC', announce)
 }
 
 type Entry = ReturnType<typeof importEntry>

@@ -53,6 +53,7 @@ function versionIn(key: Key, material: Material | undefined, before = Number.POS
  * Gives a key another version, which becomes the current one where `rotation` says how. The material is stored first;
  * the key's one conditional write makes it a version, together with whatever else was changed in `key`.
  * @param key as it is to become, but for its versions, at the revision that it was read at
+ * @param announce called before that write, when everything else is done
  * @throws Conflict when another writer was first: then there is no new version
  */
 export async function addVersion(
@@ -60,6 +61,7 @@ export async function addVersion(
   key: Key,
   now: number,
   rotation?: NonNullable<Material['rotation']>['type'],
+  announce?: (version: Material) => Promise<void>,
 ): Promise<Material> {
   const follows = newestIdOf(key)
   const { number = 0 } = follows === undefined ? {} : versionIn(key, await materials.find(key.id, follows))
@@ -69,6 +71,7 @@ export async function addVersion(
     ...(rotation && { rotation: { type: rotation, at: now } }),
   }
   await materials.create(version)
+  await announce?.(version)
   const { newestMaterialId: _, ...kept } = key
   await keyStore.replace(
     rotation ? { ...kept, currentMaterialId: version.id } : { ...key, newestMaterialId: version.id },

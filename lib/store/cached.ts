@@ -144,7 +144,8 @@ export function cached(store: Records, bounds: CacheBounds): Records {
       },
       replace: (key) => changing(keys, key.id, store.keys.replace(key)),
       list: store.keys.list,
-      dueForRotation: store.keys.dueForRotation,
+      remove: (key) => changing(keys, key.id, store.keys.remove(key)),
+      due: store.keys.due,
     },
     materials: {
       find: (keyId, id) => materials.read(materialId(keyId, id), undefined, () => store.materials.find(keyId, id)),

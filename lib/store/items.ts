@@ -2,6 +2,7 @@
 import { keyOrigins, keySpecs, keyUsages } from '../crypto/specs.ts'
 import { KMSInternalException } from '../errors.ts'
 import type { AccessKey } from '../identity/caller.ts'
+import { type DueKind, type DueShard, dueSortValue, dueWorkOf } from '../keys/due.ts'
 import {
   type Alias,
   type Key,
@@ -60,22 +61,14 @@ const specNames = Object.keys(keySpecs) as readonly (keyof typeof keySpecs)[]
 export const keyAt = (id: string) => ({ PK: `KEY#${id}`, SK: 'KEY' })
 export const keysOf = (account: string) => ({ index: 'GSI1', partition: `KEYS#${account}`, prefix: '' }) as const
 
-/** Keys to delete are spread over as many partitions as an id has last digits. */
-export const dueShards = [...'0123456789abcdef'] as const
-export const dueDeletions = (shard: string) =>
-  ({ index: 'GSI2', partition: `DUE#delete#${shard}`, prefix: '' }) as const
+export const dueOf = (kind: DueKind, shard: DueShard) =>
+  ({ index: 'GSI2', partition: `DUE#${kind}#${shard}`, prefix: '' }) as const
 
-export const dueRotations = (shard: string) =>
-  ({ index: 'GSI2', partition: `DUE#rotate#${shard}`, prefix: '' }) as const
-
-/** What is to be done with a key in time, and when: a key that is to be deleted, or disabled, is not rotated. */
-function dueWork({ id, state, deletion, rotation }: Key): IndexKeys {
-  const shard = id.slice(-1)
-  if (state === 'PendingDeletion' && deletion) {
-    return { GSI2PK: dueDeletions(shard).partition, GSI2SK: new Date(deletion.at).toISOString() }
-  }
-  if (state !== 'Enabled' || !rotation) return {}
-  return { GSI2PK: dueRotations(shard).partition, GSI2SK: `${new Date(rotation.nextAt).toISOString()}#${id}` }
+function dueWork(key: Key): IndexKeys {
+  const work = dueWorkOf(key)
+  if (!work) return {}
+  const { partition } = dueOf(work.kind, key.id.slice(-1) as DueShard)
+  return { GSI2PK: partition, GSI2SK: dueSortValue(key, work) }
 }
 
 const materialImport = record<MaterialImport>({
@@ -108,7 +101,7 @@ export const keyKind: Kind<Key> = {
     onDemandRotations: optional(whole),
     keyStore: optional(record<NonNullable<Key['keyStore']>>({ id: text, externalKeyId: optional(text) })),
     imports: optional(list(materialImport)),
-    deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole })),
+    deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole, begun: optional(flag) })),
   }),
   at: (key) => ({
     ...keyAt(key.id),

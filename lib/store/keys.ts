@@ -1,7 +1,7 @@
-import type { Key } from '../keys/key.ts'
+import { dueWorkOf } from '../keys/due.ts'
 import type { Keys } from '../ports.ts'
 import type { Table } from './client.ts'
-import { dueRotations, dueShards, fromItem, keyAt, keyKind, keysOf, materialKind, toItem } from './items.ts'
+import { dueOf, fromItem, keyAt, keyKind, keysOf, materialKind, toItem } from './items.ts'
 
 export const keysIn = (table: Table): Keys => ({
   async find(id) {
@@ -20,11 +20,13 @@ export const keysIn = (table: Table): Keys => ({
     const { items, more } = await table.query(keysOf(account), page)
     return { items: items.map((item) => fromItem(keyKind, item)), more }
   },
-  async dueForRotation(until, limit) {
-    const nextAt = ({ rotation }: Key): number => rotation?.nextAt ?? Number.POSITIVE_INFINITY
-    const pages = await Promise.all(dueShards.map((shard) => table.query(dueRotations(shard), { limit })))
-    const keys = pages.flatMap(({ items }) => items.map((item) => fromItem(keyKind, item)))
-    const due = keys.filter((key) => nextAt(key) <= until)
-    return due.sort((a, b) => nextAt(a) - nextAt(b)).slice(0, limit)
+  async remove({ id, revision }) {
+    await table.remove(keyAt(id), revision)
+  },
+  async due(kind, shard, until, page) {
+    const { items, more } = await table.query(dueOf(kind, shard), page)
+    const keys = items.map((item) => fromItem(keyKind, item))
+    const due = keys.filter((key) => (dueWorkOf(key)?.at ?? Number.POSITIVE_INFINITY) <= until)
+    return { items: due, more: more && due.length === keys.length }
   },
 })

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { DependencyTimeoutException } from '../../lib/errors.ts'
+import type { DueShard } from '../../lib/keys/due.ts'
 import type { Key } from '../../lib/keys/key.ts'
 import { rotateIfDue } from '../../lib/keys/rotation.ts'
 import { Conflict } from '../../lib/ports.ts'
@@ -192,7 +193,10 @@ describe('the rotation that is due', () => {
   beforeEach(async () => {
     await enable({ RotationPeriodInDays: 90 })
   })
-  const due = async () => (await world.store.keys.dueForRotation(world.nowMs, 10)).map(({ id }) => id)
+  const due = async () => {
+    const shard = keyId.slice(-1) as DueShard
+    return (await world.store.keys.due('rotate', shard, world.nowMs, { limit: 10 })).items.map(({ id }) => id)
+  }
   const run = async () => rotateIfDue(ports(), await stored(), world.nowMs)
 
   test('happens on its date and not before, and the next is counted from that date', async () => {

@@ -1,4 +1,5 @@
 import type { AccessKey } from '../../lib/identity/caller.ts'
+import { dueSortValue, dueWorkOf } from '../../lib/keys/due.ts'
 import type { Alias, Key, Material } from '../../lib/keys/key.ts'
 import { slice } from '../../lib/keys/pages.ts'
 import type { KeyUse } from '../../lib/keys/usage.ts'
@@ -70,10 +71,11 @@ export function memoryStore(): Records {
           (key) => key.id,
           page,
         ),
-      async dueForRotation(until, limit) {
-        const nextAt = ({ rotation }: Key) => rotation?.nextAt ?? Number.POSITIVE_INFINITY
-        const due = await keys.all((key) => key.state === 'Enabled' && nextAt(key) <= until)
-        return due.toSorted((a, b) => nextAt(a) - nextAt(b)).slice(0, limit)
+      remove: (key) => keys.remove(key.id, key.revision),
+      async due(kind, shard, until, page) {
+        const workOf = (key: Key) => dueWorkOf(key) ?? { kind, at: Number.POSITIVE_INFINITY }
+        const isDue = (key: Key) => key.id.endsWith(shard) && workOf(key).kind === kind && workOf(key).at <= until
+        return keys.list(isDue, (key) => dueSortValue(key, workOf(key)), page)
       },
     },
     materials: {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type DueKind, dueSortValue } from '../../../lib/keys/due.ts'
 import type { Key } from '../../../lib/keys/key.ts'
 import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
@@ -185,15 +186,16 @@ function keepsTheContract(open: () => Promise<Opened>): void {
     })
   })
 
-  describe('keys to rotate', () => {
+  describe('keys that something is due with', () => {
     const at = (year: number) => Date.UTC(year, 0, 1)
-    const due = (year: number) => store.keys.dueForRotation(at(year), 1000)
+    const page = (year: number, request: PageRequest) => store.keys.due('rotate', 'c', at(year), request)
+    const due = async (year: number) => (await page(year, { limit: 1000 })).items
     const rotated = (year: number, given: Partial<Key> = {}) =>
-      aKey({ rotation: { periodInDays: 365, nextAt: at(year) }, ...given })
+      aKey({ id: `${randomUUID().slice(0, -1)}c`, rotation: { periodInDays: 365, nextAt: at(year) }, ...given })
     const among = async (year: number, keys: readonly Key[]) =>
       (await due(year)).map(idOf).filter((id) => keys.some((key) => key.id === id))
 
-    test('are found when they are due, longest due first', async () => {
+    test('are found when it is due, longest due first, in pages that end exactly', async () => {
       const keys = [2033, 2031, 2032, 2031].map((year) => rotated(year))
       await Promise.all(keys.map((key) => store.keys.create(key)))
       await expect.poll(async () => (await among(2033, keys)).length).toBe(4)
@@ -201,8 +203,34 @@ function keepsTheContract(open: () => Promise<Opened>): void {
       expect(years).toStrictEqual(years.toSorted((a, b) => a - b))
       expect(await among(2032, keys)).not.toContain(keys[0]?.id)
       expect(await among(2032, keys)).toHaveLength(3)
-      expect(await store.keys.dueForRotation(at(2033), 2)).toHaveLength(2)
-      expect(await store.keys.dueForRotation(at(2033), 2)).toStrictEqual((await due(2033)).slice(0, 2))
+      const sortValue = (key: Key) => dueSortValue(key, { kind: 'rotate', at: key.rotation?.nextAt ?? 0 })
+      const pages = await all((request) => page(2033, request), sortValue, 2)
+      expect(pages.flat().map(idOf)).toStrictEqual((await due(2033)).map(idOf))
+      expect(pages.every(({ length }) => length <= 2)).toBe(true)
+    })
+
+    test('are of one kind at a time, that which is due first', async () => {
+      const deletion = { at: at(2031) }
+      const key = rotated(2030, { state: 'PendingDeletion', deletion })
+      const imports = [{ materialId: 'a'.repeat(64), state: 'IMPORTED', validTo: at(2030) }] as const
+      const expiring = rotated(2030, { state: 'PendingDeletion', deletion, imports })
+      await Promise.all([store.keys.create(key), store.keys.create(expiring)])
+      const of = async (kind: DueKind) =>
+        (await store.keys.due(kind, 'c', at(2031), { limit: 1000 })).items
+          .map(idOf)
+          .filter((id) => id === key.id || id === expiring.id)
+      await expect.poll(() => of('delete')).toStrictEqual([key.id])
+      await expect.poll(() => of('expire')).toStrictEqual([expiring.id])
+      expect(await of('rotate')).toStrictEqual([])
+    })
+
+    test('are gone once removed, and not removed from another revision', async () => {
+      const key = rotated(2030)
+      await store.keys.create(key)
+      await expect(store.keys.remove({ ...key, revision: 7 })).rejects.toThrow(Conflict)
+      await store.keys.remove(key)
+      expect(await store.keys.find(key.id)).toBeUndefined()
+      await expect.poll(() => among(2030, [key])).toStrictEqual([])
     })
 
     test('are not found while they are disabled or to be deleted, nor once their date has moved', async () => {

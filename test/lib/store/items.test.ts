@@ -115,7 +115,10 @@ describe('an item', () => {
 
   test('of a key is found by its deletion date while deletion is pending, and only then', () => {
     const due: Key = aKey({ id: 'mrk-0000000000000000000000000000000c', state: 'PendingDeletion', deletion: { at: 0 } })
-    expect(toItem(keyKind, due)).toMatchObject({ GSI2PK: 'DUE#delete#c', GSI2SK: '1970-01-01T00:00:00.000Z' })
+    expect(toItem(keyKind, due)).toMatchObject({
+      GSI2PK: 'DUE#delete#c',
+      GSI2SK: '1970-01-01T00:00:00.000Z#mrk-0000000000000000000000000000000c',
+    })
     const back: Key = { ...due, state: 'Disabled' }
     expect(toItem(keyKind, back)).not.toHaveProperty('GSI2PK')
   })

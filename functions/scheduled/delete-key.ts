@@ -1,0 +1,21 @@
+import { serveSchedule } from '../../lib/http/serve-schedule.ts'
+import { beginDeletion, removeAliases, removeMaterials } from '../../lib/keys/deletion.ts'
+import { schedule } from '../../lib/scheduled.ts'
+
+export const deleteKey = schedule({
+  name: 'DeleteKey',
+  summary: 'Deletes keys whose waiting period is over: their key material first.',
+  kind: 'delete',
+  needs: ['keyStore', 'materials', 'aliases'],
+  async act(key, { now, record, keyStore, materials, aliases }) {
+    const begun = await beginDeletion(keyStore, key, now)
+    if (!begun) return false
+    await record({ eventName: 'DeleteKey', key })
+    await removeMaterials(materials, key)
+    await removeAliases(aliases, key)
+    await keyStore.remove(begun)
+    return true
+  },
+})
+
+export const handler = serveSchedule(deleteKey)

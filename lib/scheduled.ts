@@ -1,0 +1,120 @@
+/**
+ * Work that is due: how every scheduled function goes about it. Keys are found through the due index, page by page and
+ * never by a scan; each is read fresh before anything is done with it, and done with by conditional writes, so that two
+ * runs at once, a run that was cut short, and one that comes late all end in the same state. What was done is on record.
+ */
+import { type ServiceEvent, serviceRecord } from './audit/service-event.ts'
+import { type DueKind, dueShards, dueSortValue, dueWorkOf } from './keys/due.ts'
+import type { Key } from './keys/key.ts'
+import type { Capability } from './operation.ts'
+import { type AuditSink, Conflict, type Keys, type Ports } from './ports.ts'
+
+export interface DueCall {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /**
+   * Puts it on record, durably. An act that cannot be done twice is put on record just before the write that commits
+   * it, so that nothing is done that the trail does not show.
+   */
+  readonly record: (event: ServiceEvent) => Promise<void>
+}
+
+export interface Schedule<N extends Capability = never> {
+  /** The event name of its records. */
+  readonly name: string
+  readonly summary: string
+  readonly kind: DueKind
+  readonly needs: readonly N[]
+  /**
+   * Does what is due with one key, and nothing where nothing is.
+   * @throws Conflict when another writer was first
+   */
+  act(key: Key, call: DueCall & Pick<Ports, N>): Promise<boolean>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any schedule at all, as the registry and the procedure see it
+export type AnySchedule = Schedule<any>
+
+/** Identity at run time; at compile time it ties `act` to `needs`. */
+export const schedule = <const N extends Capability = never>(declared: Schedule<N>): Schedule<N> => declared
+
+export interface DueWorld extends Ports {
+  readonly region: string
+  readonly audit: AuditSink
+  readonly now: () => number
+  readonly uuid: () => string
+  readonly log: (entry: Readonly<Record<string, unknown>>) => void
+}
+
+export interface Outcome {
+  readonly name: string
+  /** Keys that something was done with. */
+  readonly done: number
+  /** Keys that it could not be done with this time: they stay due. */
+  readonly failed: number
+  /** Whether time ran out before everything was looked at. */
+  readonly more: boolean
+}
+
+const pageSize = 50
+const maxTries = 5
+
+/** @param until milliseconds since the epoch after which no further key is begun */
+export async function performDue(
+  task: AnySchedule,
+  world: DueWorld,
+  until = Number.POSITIVE_INFINITY,
+): Promise<Outcome> {
+  const counts = { done: 0, failed: 0 }
+  const outOfTime = () => world.now() >= until
+  for (const shard of shardsInTurn(world.now())) {
+    for await (const key of dueKeys(task, world, shard)) {
+      if (outOfTime()) return { name: task.name, ...counts, more: true }
+      const done = await onKey(task, key, world)
+      if (done === undefined) counts.failed++
+      else if (done) counts.done++
+    }
+  }
+  return { name: task.name, ...counts, more: false }
+}
+
+/** Begun at another one each minute: a run that time cuts short does not always leave the same ones over. */
+function shardsInTurn(now: number): readonly (typeof dueShards)[number][] {
+  const first = Math.floor(now / 60_000) % dueShards.length
+  return [...dueShards.slice(first), ...dueShards.slice(0, first)]
+}
+
+async function* dueKeys(task: AnySchedule, world: DueWorld, shard: (typeof dueShards)[number]) {
+  let after: string | undefined
+  do {
+    const page = { limit: pageSize, ...(after !== undefined && { after }) }
+    const { items, more } = await world.keyStore.due(task.kind, shard, world.now(), page)
+    yield* items
+    const last = items.at(-1)
+    const work = last && dueWorkOf(last)
+    after = more && last && work ? dueSortValue(last, work) : undefined
+  } while (after !== undefined)
+}
+
+/** Undefined when it failed: one key that cannot be helped keeps no other from its turn. */
+async function onKey(task: AnySchedule, { id, arn }: Key, world: DueWorld): Promise<boolean | undefined> {
+  const record = (event: ServiceEvent) =>
+    world.audit.write(serviceRecord(event, { eventId: world.uuid(), region: world.region, at: world.now() }))
+  try {
+    for (let tries = 1; ; tries++) {
+      const key = await fresh(world.keyStore, id)
+      if (!key) return false
+      const granted = Object.fromEntries(task.needs.map((need: keyof Ports) => [need, world[need]]))
+      try {
+        return await task.act(key, { now: world.now(), record, ...granted })
+      } catch (thrown) {
+        if (!(thrown instanceof Conflict) || tries === maxTries) throw thrown
+      }
+    }
+  } catch (thrown) {
+    world.log({ level: 'error', message: `${task.name} failed`, key: arn, error: String(thrown) })
+    return undefined
+  }
+}
+
+const fresh = (keys: Keys, id: string): Promise<Key | undefined> => keys.find(id, { fresh: true })
