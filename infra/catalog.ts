@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { operations } from '../functions/index.ts'
 import { schedules } from '../functions/scheduled/index.ts'
 import type { AnyOperation } from '../lib/operation.ts'
-import type { AnySchedule } from '../lib/scheduled.ts'
+import type { Schedule } from '../lib/scheduled.ts'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -60,7 +60,7 @@ export function catalog(all: readonly AnyOperation[] = operations, files = opera
 }
 
 export interface ScheduleEntry {
-  readonly schedule: AnySchedule
+  readonly schedule: Schedule
   readonly kebab: string
   readonly file: string
 }
@@ -70,7 +70,7 @@ export interface ScheduleEntry {
  * @throws Error when the registry and the tree differ
  */
 export function scheduleCatalog(
-  all: readonly AnySchedule[] = schedules,
+  all: readonly Schedule[] = schedules,
   files = filesIn('scheduled'),
 ): readonly ScheduleEntry[] {
   const entries = all.map((schedule) => {

@@ -19,7 +19,7 @@ export interface DueCall {
   readonly record: (event: ServiceEvent) => Promise<void>
 }
 
-export interface Schedule<N extends Capability = never> {
+interface DueTask<N extends Capability> {
   /** The event name of its records. */
   readonly name: string
   readonly summary: string
@@ -32,11 +32,22 @@ export interface Schedule<N extends Capability = never> {
   act(key: Key, call: DueCall & Pick<Ports, N>): Promise<boolean>
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: any schedule at all, as the registry and the procedure see it
-export type AnySchedule = Schedule<any>
+/** A scheduled function. */
+export interface Schedule {
+  readonly name: string
+  readonly summary: string
+  readonly needs: readonly Capability[]
+  /** @param until milliseconds since the epoch after which nothing further is begun */
+  run(world: DueWorld, until: number): Promise<Outcome>
+}
 
-/** Identity at run time; at compile time it ties `act` to `needs`. */
-export const schedule = <const N extends Capability = never>(declared: Schedule<N>): Schedule<N> => declared
+/** At compile time it ties `act` to `needs`. */
+export const onDueKeys = <const N extends Capability = never>(task: DueTask<N>): Schedule => ({
+  name: task.name,
+  summary: task.summary,
+  needs: task.needs,
+  run: (world, until) => eachDueKey(task, world, until),
+})
 
 export interface DueWorld extends Ports {
   readonly region: string
@@ -59,12 +70,21 @@ export interface Outcome {
 const pageSize = 50
 const maxTries = 5
 
-/** @param until milliseconds since the epoch after which no further key is begun */
-export async function performDue(
-  task: AnySchedule,
+/** Runs one scheduled function, and logs what it came to. */
+export async function runSchedule(
+  schedule: Schedule,
   world: DueWorld,
   until = Number.POSITIVE_INFINITY,
 ): Promise<Outcome> {
+  const outcome = await schedule.run(world, until)
+  if (outcome.done + outcome.failed > 0) world.log({ level: 'info', message: 'due work', ...outcome })
+  return outcome
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any task at all: what it needs is granted by name
+type AnyTask = DueTask<any>
+
+async function eachDueKey(task: AnyTask, world: DueWorld, until: number): Promise<Outcome> {
   const counts = { done: 0, failed: 0 }
   const outOfTime = () => world.now() >= until
   for (const shard of shardsInTurn(world.now())) {
@@ -84,7 +104,7 @@ function shardsInTurn(now: number): readonly (typeof dueShards)[number][] {
   return [...dueShards.slice(first), ...dueShards.slice(0, first)]
 }
 
-async function* dueKeys(task: AnySchedule, world: DueWorld, shard: (typeof dueShards)[number]) {
+async function* dueKeys(task: AnyTask, world: DueWorld, shard: (typeof dueShards)[number]) {
   let after: string | undefined
   do {
     const page = { limit: pageSize, ...(after !== undefined && { after }) }
@@ -97,7 +117,7 @@ async function* dueKeys(task: AnySchedule, world: DueWorld, shard: (typeof dueSh
 }
 
 /** Undefined when it failed: one key that cannot be helped keeps no other from its turn. */
-async function onKey(task: AnySchedule, { id, arn }: Key, world: DueWorld): Promise<boolean | undefined> {
+async function onKey(task: AnyTask, { id, arn }: Key, world: DueWorld): Promise<boolean | undefined> {
   const record = (event: ServiceEvent) =>
     world.audit.write(serviceRecord(event, { eventId: world.uuid(), region: world.region, at: world.now() }))
   try {

@@ -1,6 +1,6 @@
 import { schedules } from '../functions/scheduled/index.ts'
 import type { OpenWorld } from '../lib/runtime.ts'
-import { performDue } from '../lib/scheduled.ts'
+import { runSchedule } from '../lib/scheduled.ts'
 
 const minuteMs = 60_000
 
@@ -16,14 +16,13 @@ export function startTicker(world: OpenWorld, everyMs = minuteMs): Ticker {
   let ticking = false
 
   async function tick(): Promise<void> {
-    for (const task of schedules) {
+    for (const schedule of schedules) {
       if (stopping) return
       try {
-        const outcome = await performDue(task, world)
-        if (outcome.done + outcome.failed > 0) world.log({ level: 'info', message: 'due work', ...outcome })
+        await runSchedule(schedule, world)
       } catch (error) {
         // The store may be away for a while; the next tick finds the same work.
-        world.log({ level: 'error', message: `${task.name} failed`, error: String(error) })
+        world.log({ level: 'error', message: `${schedule.name} failed`, error: String(error) })
       }
     }
   }

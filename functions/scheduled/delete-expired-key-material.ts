@@ -1,8 +1,8 @@
 import { serveSchedule } from '../../lib/http/serve-schedule.ts'
 import { withoutExpired } from '../../lib/keys/imports.ts'
-import { schedule } from '../../lib/scheduled.ts'
+import { onDueKeys } from '../../lib/scheduled.ts'
 
-export const deleteExpiredKeyMaterial = schedule({
+export const deleteExpiredKeyMaterial = onDueKeys({
   name: 'DeleteExpiredKeyMaterial',
   summary: 'Deletes imported key material that has expired; its key waits until the same material is imported again.',
   kind: 'expire',

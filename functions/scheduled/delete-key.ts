@@ -1,8 +1,8 @@
 import { serveSchedule } from '../../lib/http/serve-schedule.ts'
 import { beginDeletion, removeAliases, removeMaterials } from '../../lib/keys/deletion.ts'
-import { schedule } from '../../lib/scheduled.ts'
+import { onDueKeys } from '../../lib/scheduled.ts'
 
-export const deleteKey = schedule({
+export const deleteKey = onDueKeys({
   name: 'DeleteKey',
   summary: 'Deletes keys whose waiting period is over: their key material first.',
   kind: 'delete',

@@ -1,7 +1,7 @@
-import type { AnySchedule } from '../../lib/scheduled.ts'
+import type { Schedule } from '../../lib/scheduled.ts'
 import { deleteExpiredKeyMaterial } from './delete-expired-key-material.ts'
 import { deleteKey } from './delete-key.ts'
 import { rotateKey } from './rotate-key.ts'
 
 /** The registry of scheduled functions. */
-export const schedules: readonly AnySchedule[] = [deleteExpiredKeyMaterial, deleteKey, rotateKey]
+export const schedules: readonly Schedule[] = [deleteExpiredKeyMaterial, deleteKey, rotateKey]

@@ -1,9 +1,9 @@
 import { serveSchedule } from '../../lib/http/serve-schedule.ts'
 import type { Material } from '../../lib/keys/key.ts'
 import { rotateIfDue } from '../../lib/keys/rotation.ts'
-import { schedule } from '../../lib/scheduled.ts'
+import { onDueKeys } from '../../lib/scheduled.ts'
 
-export const rotateKey = schedule({
+export const rotateKey = onDueKeys({
   name: 'RotateKey',
   summary: 'Gives keys new material whose automatic rotation is due.',
   kind: 'rotate',

@@ -5,7 +5,7 @@ import { handler as destroy } from '../../functions/scheduled/delete-key.ts'
 import { schedules } from '../../functions/scheduled/index.ts'
 import { handler as rotate } from '../../functions/scheduled/rotate-key.ts'
 import type { Key } from '../../lib/keys/key.ts'
-import { performDue } from '../../lib/scheduled.ts'
+import { runSchedule } from '../../lib/scheduled.ts'
 import { wrapFor } from '../harness/import.ts'
 import { account, base64, region, TestWorld } from '../harness/world.ts'
 
@@ -93,7 +93,7 @@ describe('rotate-key', () => {
     if (!task) throw new Error('no RotateKey')
     let asked = 0
     const slow = { ...world.open, now: () => world.nowMs + asked++ }
-    const first = await performDue(task, slow, world.nowMs + 10)
+    const first = await runSchedule(task, slow, world.nowMs + 10)
     expect(first.more).toBe(true)
     expect(first.done).toBeLessThan(5)
     expect(await rotate(event)).toEqual({ name: 'RotateKey', done: 5 - first.done, failed: 0, more: false })
