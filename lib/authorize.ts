@@ -1,26 +1,46 @@
 import { aliasArn, keyArn, type Place } from './arn.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException } from './errors.ts'
-import type { Caller } from './identity/caller.ts'
+import type { AttachedPolicy, Caller } from './identity/caller.ts'
 import type { AnyOperation, Request } from './operation.ts'
-import { type DecisionRequest, decide } from './policy/decide.ts'
-import { type PolicyDocument, parseStoredPolicy } from './policy/document.ts'
+import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
+import type { PolicyDocument } from './policy/document.ts'
+import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
 import type { RequestContext } from './policy/variables.ts'
 import { contextOf, type Entries, fromKey, fromMembers, fromRecipient, fromRequest } from './request-context.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
-/** Documents by their text: a key's policy is parsed once, not once a request. */
-const documents = new Map<string, PolicyDocument | undefined>()
+type Read = (text: string) => PolicyDocument | undefined
 const maxDocuments = 1000
 
-function documentOf(policy: string): PolicyDocument | undefined {
-  if (documents.has(policy)) return documents.get(policy)
-  if (documents.size >= maxDocuments) documents.clear()
-  const document = parseStoredPolicy(policy)
-  documents.set(policy, document)
-  return document
+/** A policy is read once, not once a request. */
+function remembering(read: Read): Read {
+  const documents = new Map<string, PolicyDocument | undefined>()
+  return (text) => {
+    if (documents.has(text)) return documents.get(text)
+    if (documents.size >= maxDocuments) documents.clear()
+    const document = read(text)
+    documents.set(text, document)
+    return document
+  }
+}
+const keyDocument = remembering((text) => parseStoredPolicy(text))
+const identityDocument = remembering(parseStoredIdentityPolicy)
+
+type OwnSide = Pick<DecisionRequest, 'identityPolicies' | 'boundary' | 'sessionPolicies'>
+
+/** The policies that are attached to a caller. */
+export function ownSideOf({ policies }: Caller): OwnSide {
+  if (!policies) return {}
+  const { identity, boundary, session = [] } = policies
+  const named = ({ name, text }: AttachedPolicy): NamedPolicy => ({ name, document: identityDocument(text) })
+  return {
+    identityPolicies: identity.map(named),
+    ...(boundary && { boundary: named(boundary) }),
+    sessionPolicies: session.map(named),
+  }
 }
 
 export interface Asked {
@@ -32,6 +52,9 @@ export interface Asked {
   readonly now: number
   readonly recipient?: Attestation
 }
+
+/** Hears of each decision, whatever it is. */
+export type Hear = (decision: Decision, action: string, resourceArn: string) => void
 
 /** The IAM actions of one rule, or of an operation that is on no key. */
 export const actionsOf = (
@@ -45,7 +68,7 @@ export const actionsOf = (
  * policy, aliases and account-wide operations by the caller's identity.
  * @throws AccessDeniedException with AWS's text
  */
-export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
+export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hear): void {
   const { operation, input, request, caller, place, now, recipient } = asked
   const general = () => [
     ...fromRequest(request, caller, place, now),
@@ -55,6 +78,7 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
   const arns = new Set(onKeys.map(({ key }) => key.arn))
 
+  const ownSide = ownSideOf(caller)
   const demand = (
     action: string,
     resource: DecisionRequest['resource'],
@@ -62,7 +86,8 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
     context: RequestContext,
     text?: string,
   ) => {
-    const decision = decide({ caller, action, resource, crossAccount, context })
+    const decision = decide({ caller, action, resource, crossAccount, context, ...ownSide })
+    hear(decision, action, resource.arn)
     if (!decision.allowed) throw new AccessDeniedException(text ?? decision.message)
   }
 
@@ -80,7 +105,7 @@ export function authorize(asked: Asked, resolved: readonly Resolved[]): void {
     const ofPair = rule.action?.startsWith('kms:ReEncrypt') ? [sameKey] : []
     const context = contextOf(general, () => fromKey(each, input), ...ofPair)
     // One that cannot be read allows nobody anything.
-    const keyPolicy = documentOf(key.policy)
+    const keyPolicy = keyDocument(key.policy)
     const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
     for (const action of actionsOf(operation, input, rule.action)) {
       demand(action, resource, rule.foreign === true, context, each.ciphertext ? unknownCiphertextKey : undefined)
@@ -107,6 +132,7 @@ export function permitsUnder({ operation, input, request, caller, place, now }: 
       resource: { arn, account: place.account, keyPolicy },
       crossAccount: false,
       context,
+      ...ownSideOf(caller),
     }).allowed
   }
 }

@@ -82,6 +82,8 @@ export class AccessDeniedException extends named('AccessDeniedException') {}
 export class ExpiredTokenException extends named('ExpiredTokenException') {}
 export class IncompleteSignatureException extends named('IncompleteSignatureException') {}
 export class InvalidSignatureException extends named('InvalidSignatureException') {}
+/** IAM's and STS's name of what KMS calls MalformedPolicyDocumentException. */
+export class MalformedPolicyDocument extends named('MalformedPolicyDocument') {}
 export class MissingAuthenticationTokenException extends named('MissingAuthenticationTokenException') {}
 export class NotAuthorizedException extends named('NotAuthorizedException') {}
 export class RequestEntityTooLargeException extends named('RequestEntityTooLargeException', 413) {}

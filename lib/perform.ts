@@ -160,7 +160,7 @@ async function onKeys(
   const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
   if (recipient) entry.note(attestationNote(recipient))
   const asked = { operation, input, request, caller, place, now, ...(recipient && { recipient }) }
-  authorize(asked, resolved)
+  authorize(asked, resolved, (decision, action, arn) => entry.decided(decision, action, arn))
   operation.demands?.(input)
   for (const each of resolved) demandFit(operation, each, await stateOf(each.key, world.keyStores), input)
 

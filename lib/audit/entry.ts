@@ -1,5 +1,6 @@
 import type { KmsError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { Decision } from '../policy/decide.ts'
 import type { AuditRecord } from './record.ts'
 
 type Data = Readonly<Record<string, unknown>>
@@ -36,6 +37,7 @@ export class AuditEntry {
   #parameters: Data | null = null
   readonly #resources: { accountId: string; type: string; ARN: string }[] = []
   readonly #additional: Record<string, unknown> = {}
+  readonly #decisions: Data[] = []
 
   constructor(opening: Opening) {
     this.#opening = opening
@@ -55,9 +57,23 @@ export class AuditEntry {
     this.#resources.push({ accountId: account, type: 'AWS::KMS::Key', ARN: arn })
   }
 
-  /** Forgets the resources of a try that another writer overtook. */
+  /** Who may do what: which statement or grant decided, or what was missing. */
+  decided(decision: Decision, action: string, resource: string): void {
+    const { statement, ...by } = decision.by
+    const clippedSid = typeof statement === 'string' ? clipped(statement) : statement
+    this.#decisions.push({
+      action,
+      resource,
+      decision: decision.allowed ? 'Allow' : 'Deny',
+      ...by,
+      ...(statement !== undefined && { statement: clippedSid }),
+    })
+  }
+
+  /** Forgets the resources and decisions of a try that another writer overtook. */
   retried(): void {
     this.#resources.length = 0
+    this.#decisions.length = 0
   }
 
   note(data: Data): void {
@@ -75,6 +91,11 @@ export class AuditEntry {
 
   #record(outcome: Pick<AuditRecord, 'responseElements' | 'errorCode' | 'errorMessage'>): AuditRecord {
     const opening = this.#opening
+    // Ours: CloudTrail has a place for what a service adds, and says nothing of what decided.
+    const additional = {
+      ...this.#additional,
+      ...(this.#decisions.length > 0 && { authorization: this.#decisions }),
+    }
     return {
       eventVersion: '1.11',
       userIdentity: identityOf(this.#caller),
@@ -86,7 +107,7 @@ export class AuditEntry {
       userAgent: clipped(opening.userAgent),
       ...outcome,
       requestParameters: this.#parameters,
-      ...(Object.keys(this.#additional).length > 0 && { additionalEventData: this.#additional }),
+      ...(Object.keys(additional).length > 0 && { additionalEventData: additional }),
       requestID: opening.requestId,
       eventID: opening.eventId,
       readOnly: opening.readOnly,

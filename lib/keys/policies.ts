@@ -1,8 +1,9 @@
 import type { Place } from '../arn.ts'
 import { MalformedPolicyDocumentException, NotFoundException } from '../errors.ts'
 import { defaultKeyPolicy } from '../policy/default-policy.ts'
-import { type PolicyDocument, parseKeyPolicy } from '../policy/document.ts'
+import type { PolicyDocument } from '../policy/document.ts'
 import { lockoutMessage } from '../policy/messages.ts'
+import { parseKeyPolicy } from '../policy/policies.ts'
 
 interface PolicyInput {
   readonly Policy?: string | undefined

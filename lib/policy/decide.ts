@@ -5,8 +5,8 @@
 import { parseArn } from '../arn.ts'
 import type { PolicyDocument, Statement } from './document.ts'
 import { type GrantAsked, grantedAs, type PolicyGrant } from './grants.ts'
-import { explicitDenyMessage, foreignKeyMessage, implicitDenyMessage, type Layer } from './messages.ts'
-import type { PolicyCaller, PrincipalKind } from './principals.ts'
+import { type Layer, roleWording, type Wording, webIdentityWording, wording } from './messages.ts'
+import type { Asker, PrincipalKind } from './principals.ts'
 import { applies, kindsOf } from './statement.ts'
 import type { RequestContext } from './variables.ts'
 
@@ -17,15 +17,17 @@ export interface NamedPolicy {
 }
 
 export interface DecisionRequest {
-  readonly caller: PolicyCaller
+  readonly caller: Asker
   /** `kms:Encrypt` */
   readonly action: string
   readonly resource: {
-    /** Of a key or an alias, or `*`. */
+    /** Of a key, an alias or a role, …, or `*`. */
     readonly arn: string
     readonly account: string
     /** For a key: absent when it cannot be read, or the key does not exist; either lets nobody in. */
     readonly keyPolicy?: PolicyDocument | undefined
+    /** For a role that is to be assumed: undefined within when it cannot be read, or there is no such role. */
+    readonly trustPolicy?: { readonly document: PolicyDocument | undefined }
   }
   /** Whether the operation may be used from another account at all. */
   readonly crossAccount: boolean
@@ -60,8 +62,8 @@ interface Said {
   allowed?: Reason
 }
 
-/** What the key policy says: the Allow statements by the capacity in which they name the caller. */
-interface KeyPolicySaid extends Said {
+/** What the resource's own policy says: the Allow statements by the capacity in which they name the caller. */
+interface ResourceSaid extends Said {
   readonly allowedAs: Map<PrincipalKind, Reason>
 }
 
@@ -88,9 +90,18 @@ function layerSaid(layer: Layer, policies: readonly NamedPolicy[], request: Deci
   return said
 }
 
-function keyPolicySaid(document: PolicyDocument, request: DecisionRequest): KeyPolicySaid {
-  const said: KeyPolicySaid = { layer: 'key-policy', allowedAs: new Map() }
-  hear(said, { name: 'default', document }, request, (by, statement) => {
+const empty: PolicyDocument = { version: '2012-10-17', statements: [] }
+
+const isKey = (arn: string): boolean => parseArn(arn)?.resource.startsWith('key/') === true
+
+/** Undefined for what has no policy of its own: there the caller's side alone decides. */
+function resourceSaid(request: DecisionRequest): ResourceSaid | undefined {
+  const { arn, keyPolicy, trustPolicy } = request.resource
+  if (!trustPolicy && !keyPolicy && !isKey(arn)) return
+  const layer = trustPolicy ? 'trust-policy' : 'key-policy'
+  const document = (trustPolicy ? trustPolicy.document : keyPolicy) ?? empty
+  const said: ResourceSaid = { layer, allowedAs: new Map() }
+  hear(said, { name: trustPolicy ? 'trust' : 'default', document }, request, (by, statement) => {
     for (const kind of kindsOf(statement, request.caller)) if (!said.allowedAs.has(kind)) said.allowedAs.set(kind, by)
   })
   return said
@@ -107,9 +118,11 @@ interface Own {
 
 function ownSide(request: DecisionRequest): Own {
   const { boundary, sessionPolicies = [], identityPolicies = [], caller } = request
+  // A federated user has what its session policy and the user that made it both allow: without one, nothing.
+  const hasSessionPolicy = sessionPolicies.length > 0 || caller.type === 'FederatedUser'
   const identity = layerSaid('identity-policy', identityPolicies, request)
   const caps = [
-    ...(sessionPolicies.length > 0 ? [layerSaid('session-policy', sessionPolicies, request)] : []),
+    ...(hasSessionPolicy ? [layerSaid('session-policy', sessionPolicies, request)] : []),
     ...(boundary ? [layerSaid('permissions-boundary', [boundary], request)] : []),
   ]
   // AWS names identity policy, boundary, session policy in this order where several deny.
@@ -118,56 +131,54 @@ function ownSide(request: DecisionRequest): Own {
   return { denied, allowed, cappedBy: caps.find((said) => !said.allowed)?.layer }
 }
 
-const empty: PolicyDocument = { version: '2012-10-17', statements: [] }
-
-const isKey = (arn: string): boolean => parseArn(arn)?.resource.startsWith('key/') === true
-
 const noAllow: Reason = { source: 'default', detail: 'No statement and no grant allows it.' }
 
+function wordingFor({ caller, action, resource }: DecisionRequest, isLocal: boolean): Wording {
+  if (caller.type === 'WebIdentity') return webIdentityWording(action)
+  if (resource.trustPolicy) return roleWording(caller.arn, action, resource.arn)
+  return wording(caller.arn, action, isLocal ? resource.arn : undefined)
+}
+
 export function decide(request: DecisionRequest): Decision {
-  const { caller, action, resource } = request
+  const { caller, resource } = request
   const isLocal = resource.account === caller.account
+  const words = wordingFor(request, isLocal)
   const deny = (message: string, by: Reason, explicit = false): Decision => ({ allowed: false, explicit, by, message })
-  const named = isLocal ? resource.arn : undefined
-  const denyExplicitly = (by: Reason, layer: Layer): Decision =>
-    deny(explicitDenyMessage(caller.arn, action, named, layer), by, true)
   const denyFor = (missing: Layer): Decision =>
-    deny(implicitDenyMessage(caller.arn, action, named, missing), { ...noAllow, detail: `No ${missing} allows it.` })
+    deny(words.implicit(missing), { ...noAllow, detail: `No ${missing} allows it.` })
 
   if (!isLocal && !request.crossAccount) {
-    return deny(foreignKeyMessage(caller.arn, action), { source: 'default', detail: 'Not for other accounts.' })
+    return deny(words.foreign, { source: 'default', detail: 'Not for other accounts.' })
   }
 
   const own = ownSide(request)
-  const keyPolicy = resource.keyPolicy ?? (isKey(resource.arn) ? empty : undefined)
-  const fromKey = keyPolicy && keyPolicySaid(keyPolicy, request)
+  const said = resourceSaid(request)
 
   // A caller from elsewhere first hears of its own side, and nothing of a key that it must not know of.
-  if (fromKey?.denied && isLocal) return denyExplicitly(fromKey.denied, 'key-policy')
-  if (own.denied) return denyExplicitly(own.denied.by, own.denied.layer)
+  if (said?.denied && isLocal) return deny(words.explicit(said.layer), said.denied, true)
+  if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
 
-  if (!fromKey) {
-    if (!isLocal) return deny(foreignKeyMessage(caller.arn, action), noAllow)
+  if (!said) {
+    if (!isLocal) return deny(words.foreign, noAllow)
     if (!own.allowed) return denyFor('identity-policy')
     return own.cappedBy ? denyFor(own.cappedBy) : { allowed: true, by: own.allowed }
   }
 
-  const paths = [...keyPolicyPaths(fromKey, request, isLocal), ...grantPaths(request, isLocal)]
-  const open = fromKey.denied ? undefined : paths.find(({ needs }) => isMet(needs, own))
+  const paths = [...resourcePaths(said, request, isLocal), ...grantPaths(request, isLocal)]
+  const open = said.denied ? undefined : paths.find(({ needs }) => isMet(needs, own))
   if (open) return { allowed: true, by: open.needs === 'allow' ? together(open.by, own) : open.by }
 
   // What would have been enough, had the boundary or session policy allowed it, fails for want of that.
   const uncapped = { ...own, cappedBy: undefined }
   if (isLocal) {
     if (own.cappedBy && paths.some(({ needs }) => isMet(needs, uncapped))) return denyFor(own.cappedBy)
-    return denyFor(paths.length > 0 ? 'identity-policy' : 'key-policy')
+    return denyFor(paths.length > 0 ? 'identity-policy' : said.layer)
   }
   if (!isMet('allow', own)) {
     const layer = own.cappedBy ?? 'identity-policy'
-    if (!fromKey.denied) return denyFor(layer)
-    return deny(implicitDenyMessage(caller.arn, action, undefined, layer), fromKey.denied, true)
+    return said.denied ? deny(words.implicit(layer), said.denied, true) : denyFor(layer)
   }
-  return deny(foreignKeyMessage(caller.arn, action), fromKey.denied ?? noAllow, fromKey.denied !== undefined)
+  return deny(words.foreign, said.denied ?? noAllow, said.denied !== undefined)
 }
 
 /** What a way in asks of the caller's own side besides the absence of a deny. */
@@ -189,6 +200,7 @@ const together = (by: Reason, { allowed }: Own): Reason =>
 
 /** What naming the caller in this capacity is worth, where the resource is of the caller's own account. */
 const localNeeds: Readonly<Record<PrincipalKind, Needs>> = {
+  FEDERATED: 'nothing',
   SESSION: 'nothing',
   USER: 'nothing',
   ROLE: 'no-cap',
@@ -201,8 +213,12 @@ const localNeeds: Readonly<Record<PrincipalKind, Needs>> = {
 /** From the one that asks least, so that the reason does not depend on the order of statements. */
 const kindsByNeeds = ['SESSION', 'USER', 'ROLE', 'ANYONE', 'ACCOUNT'] as const satisfies readonly PrincipalKind[]
 
-const keyPolicyPaths = ({ allowedAs }: KeyPolicySaid, { caller }: DecisionRequest, isLocal: boolean): readonly Path[] =>
-  kindsByNeeds.flatMap((kind) => {
+/** Who has no credentials is let in only where its provider is named: not by what is for everyone. */
+const kindsThatLetIn = (caller: Asker): readonly PrincipalKind[] =>
+  caller.type === 'WebIdentity' ? ['FEDERATED'] : kindsByNeeds
+
+const resourcePaths = ({ allowedAs }: ResourceSaid, { caller }: DecisionRequest, isLocal: boolean): readonly Path[] =>
+  kindsThatLetIn(caller).flatMap((kind) => {
     const by = allowedAs.get(kind)
     if (!by) return []
     const isRootItself = kind === 'ACCOUNT' && caller.type === 'Root'

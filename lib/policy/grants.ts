@@ -1,5 +1,5 @@
 /** Whether a grant lets a request through; how it came to be is not asked here (kms-authz.md §7). */
-import { isPrincipal, type PolicyCaller, type PrincipalKind, parsePrincipal } from './principals.ts'
+import { type Asker, isPrincipal, type PrincipalKind, parsePrincipal } from './principals.ts'
 import type { RequestContext } from './variables.ts'
 
 type Pairs = Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ export interface PolicyGrant {
 }
 
 export interface GrantAsked {
-  readonly caller: PolicyCaller
+  readonly caller: Asker
   readonly action: string
   readonly context: RequestContext
   /** Names with their case, which condition keys have lost. */

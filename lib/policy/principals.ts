@@ -17,7 +17,17 @@ export type PolicyCaller = AnyCaller &
     | { readonly type: 'AssumedRole'; readonly roleArn: string }
   )
 
-export const principalKinds = ['ANYONE', 'ACCOUNT', 'USER', 'ROLE', 'SESSION', 'SERVICE'] as const
+/** Somebody whom an OIDC provider vouches for, who has no credentials yet and asks to assume a role. */
+export interface WebIdentity {
+  readonly type: 'WebIdentity'
+  /** Of the role. */
+  readonly account: string
+  /** ARN of the provider. */
+  readonly provider: string
+}
+export type Asker = PolicyCaller | WebIdentity
+
+export const principalKinds = ['ANYONE', 'ACCOUNT', 'USER', 'ROLE', 'SESSION', 'SERVICE', 'FEDERATED'] as const
 export type PrincipalKind = (typeof principalKinds)[number]
 
 export interface Principal {
@@ -70,12 +80,22 @@ function parsePrincipalArn(text: string): Principal | undefined {
   return { kind: 'SESSION', text, account, ...(wanted === 2 && { session: names[1] ?? '' }) }
 }
 
+const providerName = /^oidc-provider\/[a-z0-9.-]{1,255}(?::\d{1,5})?(?:\/[\w.~%+=@,-]{1,255}){0,16}\/?$/i
+
+function parseProvider(text: string): Principal | undefined {
+  const arn = parseArn(text)
+  if (arn?.service !== 'iam' || arn.region !== '' || !partition.test(arn.partition)) return
+  if (!accountId.test(arn.account) || !providerName.test(arn.resource)) return
+  return { kind: 'FEDERATED', text, account: arn.account }
+}
+
 /**
- * A value of the Principal element, or a grant's principal (`type` AWS). Undefined for a form that KMS never takes:
- * groups, partial wildcards, federated and canonical users.
+ * A value of the Principal element, or a grant's principal (`type` AWS). Undefined for a form that is never taken:
+ * groups, partial wildcards, canonical users, and federations other than OIDC providers.
  */
 export function parsePrincipal(type: string, text: string): Principal | undefined {
   if (type === 'Service') return serviceName.test(text) ? { kind: 'SERVICE', text } : undefined
+  if (type === 'Federated') return parseProvider(text)
   if (type !== 'AWS') return
   if (text === '*') return { kind: 'ANYONE', text }
   if (accountId.test(text)) return { kind: 'ACCOUNT', text, account: text }
@@ -116,13 +136,17 @@ export function isKnownService(name: string): boolean {
   return services.has(service.replace(/\.[a-z]{2,4}(?:-[a-z]{1,16}){1,3}-\d{1,2}$/, ''))
 }
 
-export const roleIdOf = (caller: PolicyCaller): string | undefined =>
+/** The type that the Principal element has it under. */
+export const typeOf = ({ kind }: Principal): string =>
+  kind === 'SERVICE' ? 'Service' : kind === 'FEDERATED' ? 'Federated' : 'AWS'
+
+export const roleIdOf = (caller: Asker): string | undefined =>
   caller.type === 'AssumedRole' ? caller.principalId.split(':')[0] : undefined
 
 /** Total over the kinds: a kind without a row does not compile. */
-const isKind: Readonly<Record<PrincipalKind, (principal: Principal, caller: PolicyCaller) => boolean>> = {
+const isKind: Readonly<Record<PrincipalKind, (principal: Principal, caller: Asker) => boolean>> = {
   ANYONE: () => true,
-  ACCOUNT: ({ account }, caller) => account === caller.account,
+  ACCOUNT: ({ account }, caller) => caller.type !== 'WebIdentity' && account === caller.account,
   USER: ({ id, text }, caller) =>
     caller.type === 'User' && (id === undefined ? caller.arn === text : caller.principalId === id),
   ROLE: ({ id, text }, caller) =>
@@ -132,7 +156,7 @@ const isKind: Readonly<Record<PrincipalKind, (principal: Principal, caller: Poli
     return id === undefined ? caller.arn === text : caller.principalId === `${id}:${session}`
   },
   SERVICE: () => false,
+  FEDERATED: ({ text }, caller) => caller.type === 'WebIdentity' && caller.provider === text,
 }
 
-export const isPrincipal = (principal: Principal, caller: PolicyCaller): boolean =>
-  isKind[principal.kind](principal, caller)
+export const isPrincipal = (principal: Principal, caller: Asker): boolean => isKind[principal.kind](principal, caller)

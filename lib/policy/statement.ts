@@ -1,13 +1,13 @@
 /** Whether a statement speaks of a request (kms-authz.md §2.3). */
 import { holds } from './conditions.ts'
 import type { PolicyDocument, Selection, Statement } from './document.ts'
-import { isPrincipal, type PolicyCaller, type PrincipalKind } from './principals.ts'
+import { type Asker, isPrincipal, type PrincipalKind } from './principals.ts'
 import { every, not, some, type Truth } from './ternary.ts'
 import { expand, type RequestContext } from './variables.ts'
 import { arnMatcherOf, arnParts, matches, patternOf } from './wildcard.ts'
 
 export interface Asked {
-  readonly caller: PolicyCaller
+  readonly caller: Asker
   /** `kms:Encrypt` */
   readonly action: string
   readonly resource: { readonly arn: string }
@@ -62,5 +62,5 @@ export function applies(statement: Statement, document: PolicyDocument, asked: A
 }
 
 /** In what capacities the statement's Principal names the caller. */
-export const kindsOf = (statement: Statement, caller: PolicyCaller): readonly PrincipalKind[] =>
+export const kindsOf = (statement: Statement, caller: Asker): readonly PrincipalKind[] =>
   (statement.principals?.of ?? []).filter((principal) => isPrincipal(principal, caller)).map(({ kind }) => kind)

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type DecisionRequest, decide } from '../../../lib/policy/decide.ts'
-import { type PolicyDocument, parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/document.ts'
+import type { PolicyDocument } from '../../../lib/policy/document.ts'
+import { parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/policies.ts'
 import { account, callers, keyArn } from './scenario.ts'
 
 type Statement = Readonly<Record<string, unknown>>

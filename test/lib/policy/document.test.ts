@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { LimitExceededException, MalformedPolicyDocumentException } from '../../../lib/errors.ts'
 import { decide, lockedOut } from '../../../lib/policy/decide.ts'
 import { defaultKeyPolicy } from '../../../lib/policy/default-policy.ts'
+import { maxPolicyBytes } from '../../../lib/policy/dialects.ts'
 import {
-  maxPolicyBytes,
   parseKeyPolicy,
   parseStoredIdentityPolicy,
   parseStoredPolicy,
   principalsIn,
-} from '../../../lib/policy/document.ts'
+} from '../../../lib/policy/policies.ts'
 import { account, callers, keyArn, requestOf } from './scenario.ts'
 
 type Json = Readonly<Record<string, unknown>>

@@ -11,8 +11,9 @@
  *   context        condition keys; a list marks a multi-valued key
  */
 import type { DecisionRequest, NamedPolicy } from '../../../lib/policy/decide.ts'
-import { type PolicyDocument, parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/document.ts'
+import type { PolicyDocument } from '../../../lib/policy/document.ts'
 import type { PolicyGrant } from '../../../lib/policy/grants.ts'
+import { parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/policies.ts'
 import type { PolicyCaller } from '../../../lib/policy/principals.ts'
 
 type Json = Readonly<Record<string, unknown>>
