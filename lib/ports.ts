@@ -178,6 +178,13 @@ export interface Hsm {
    *   same, when the material is not what it should be
    */
   importMaterial(request: ImportRequest): Promise<ImportedKey>
+  /** @throws KeyUnavailableException when this is not material that could be used here: its binding does not verify */
+  assertBound(material: Material): Promise<void>
+  /**
+   * HMAC-SHA-256 under a key that the tokens of all Regions of the domain hold.
+   * @throws UnsupportedOperationException when this one has no domain root
+   */
+  macForPeers(data: Uint8Array): Promise<Uint8Array>
   /** Resolves when the HSM answers. */
   check(): Promise<void>
 }

@@ -3,6 +3,7 @@ import type { Place } from './arn.ts'
 import { hex } from './bytes.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import type { Caller } from './identity/caller.ts'
+import { multiRegionTypeOf } from './keys/multi-region.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import type { ContextValue, RequestContext } from './policy/variables.ts'
@@ -33,6 +34,8 @@ export function fromMembers(operation: AnyOperation, input: Input): Entries {
     if (member in operation.on || (member === 'KeySpec' && Object.keys(operation.on).length > 0)) continue
     if (input[member] !== undefined) entries.push([name, String(input[member])])
   }
+  // A multi-Region key is created as the primary one.
+  if (input.MultiRegion === true) entries.push(['kms:MultiRegionKeyType', 'PRIMARY'])
   const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
   for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
   const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
@@ -51,7 +54,8 @@ export function fromKey({ key, rule, alias, daysWithoutUse }: Resolved, input: I
     ['kms:KeyUsage', key.usage],
     ['kms:CustomerMasterKeyUsage', key.usage],
     ['kms:KeyOrigin', key.origin],
-    ['kms:MultiRegion', 'false'],
+    ['kms:MultiRegion', String(key.multiRegion !== undefined)],
+    ['kms:MultiRegionKeyType', multiRegionTypeOf(key)],
     ['kms:RequestAlias', alias],
     ['aws:ResourceAccount', key.account],
     ['kms:TrailingDaysWithoutKeyUsage', daysWithoutUse === undefined ? undefined : String(daysWithoutUse)],

@@ -64,18 +64,29 @@ export interface Provisioned {
   readonly escrowFile?: string
 }
 
-/** Every key of a token: born extractable, sent to each recipient, destroyed, and settled here under its locks. */
-const tokenKeys = [
+/** Keys that belong together: each born extractable, sent to each recipient, destroyed, and settled under its locks. */
+export type KeySet = readonly { readonly label: string; readonly kind: 'root' | 'binding' }[]
+
+const regionalKeys: KeySet = [
   { label: 'regional-1', kind: 'root' },
   { label: 'binding-1', kind: 'binding' },
-] as const
+]
+
+/** A new domain root. Its digits are its own, so that a blob of another domain is not taken for one of this. */
+export function newDomainKeys(number: number): KeySet {
+  const name = `${number}-${randomBytes(8).toString('hex')}`
+  return [
+    { label: `domain-binding-${name}`, kind: 'binding' },
+    { label: `domain-${name}`, kind: 'root' },
+  ]
+}
 
 const transferKeyBits = 2048
 /** An escrowed root lies about for decades. */
 const leastEscrowBits = 3072
 const keyBytes = 32
 
-const escrowKey = (pem: string): KeyObject => {
+export const escrowKey = (pem: string): KeyObject => {
   const key = createPublicKey(pem)
   if (key.asymmetricKeyType !== 'rsa' || (key.asymmetricKeyDetails?.modulusLength ?? 0) < leastEscrowBits) {
     throw new Error(`The escrow key must be an RSA public key of ${leastEscrowBits} bits or more.`)
@@ -83,7 +94,7 @@ const escrowKey = (pem: string): KeyObject => {
   return key
 }
 
-const fingerprint = (key: KeyObject): string =>
+export const fingerprint = (key: KeyObject): string =>
   createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
     .digest('hex')
@@ -139,8 +150,8 @@ export function provision(options: ProvisionOptions): Provisioned {
   return { ...made, made: true }
 }
 
-/** A directory beside the one to be made; those of processes that were killed are removed. */
-function newStaging(directory: string): string {
+/** A directory beside the one to be made or changed; those of processes that were killed are removed. */
+export function newStaging(directory: string): string {
   const prefix = `.${basename(directory)}.staging-`
   for (const name of readdirSync(dirname(directory))) {
     if (!name.startsWith(prefix)) continue
@@ -152,7 +163,7 @@ function newStaging(directory: string): string {
   return staging
 }
 
-function flush(path: string, { deep } = { deep: true }): void {
+export function flush(path: string, { deep } = { deep: true }): void {
   const isDirectory = statSync(path).isDirectory()
   if (deep && isDirectory) for (const name of readdirSync(path)) flush(join(path, name))
   const file = openSync(path, 'r')
@@ -160,28 +171,14 @@ function flush(path: string, { deep } = { deep: true }): void {
   closeSync(file)
 }
 
-function makeToken(module: string, tokenLabel: string, staging: string, escrow: KeyObject | undefined): void {
-  const configuration = join(staging, 'softhsm2.conf')
-  writeFileSync(configuration, softHsmConfiguration(join(staging, 'tokens')))
+/** Runs `work` on a directory of tokens, with no configuration but its own. */
+export function inTokens<T>(module: string, tokenDirectory: string, work: (token: Token) => T): T {
+  const configuration = join(dirname(tokenDirectory), 'softhsm2.conf')
+  writeFileSync(configuration, softHsmConfiguration(tokenDirectory))
   const { SOFTHSM2_CONF: outside } = process.env
   process.env.SOFTHSM2_CONF = configuration
   try {
-    const pin = randomBytes(24).toString('base64url')
-    const escrowed = inModule(module, (token) => {
-      const session = openNewToken(token, tokenLabel, pin)
-      return settleKeys(token, session, escrow)
-    })
-    writeFileSync(join(staging, 'pin'), pin, { mode: 0o600 })
-    if (escrow) {
-      const transfer = {
-        version: 1,
-        tokenLabel,
-        recipient: fingerprint(escrow),
-        encryption: 'RSA-OAEP, SHA-1',
-        keys: escrowed,
-      }
-      writeFileSync(join(staging, 'escrow.json'), `${JSON.stringify(transfer, null, 2)}\n`, { mode: 0o600 })
-    }
+    return inModule(module, work)
   } finally {
     if (outside === undefined) delete process.env.SOFTHSM2_CONF
     else process.env.SOFTHSM2_CONF = outside
@@ -189,24 +186,63 @@ function makeToken(module: string, tokenLabel: string, staging: string, escrow: 
   }
 }
 
-/** @returns by label, each key encrypted to the escrow key */
-function settleKeys(token: Token, session: number, escrow: KeyObject | undefined): Record<string, string> {
-  const transfer = token.generateKeyPair(session)
-  const escrowHandle = escrow && token.create(session, publicKeyTemplate(escrow))
-  const escrowed: Record<string, string> = {}
-  for (const { label, kind } of tokenKeys) {
-    const newborn = token.generate(session, births[kind].mechanism, births[kind].template)
-    if (escrowHandle !== undefined) escrowed[label] = hex(token.wrapTo(session, escrowHandle, newborn))
-    const sent = token.wrapTo(session, transfer.publicKey, newborn)
-    token.destroy(session, newborn)
-    token.unwrap(session, transfer.privateKey, sent, [
-      ...births[kind].settled,
-      bytes(attribute.label, Buffer.from(label)),
-      bytes(attribute.id, Buffer.from(label)),
-    ])
+function makeToken(module: string, tokenLabel: string, staging: string, escrow: KeyObject | undefined): void {
+  const pin = randomBytes(24).toString('base64url')
+  const keys = [...regionalKeys, ...newDomainKeys(1)]
+  const settled = inTokens(module, join(staging, 'tokens'), (token) =>
+    settleKeys(token, openNewToken(token, tokenLabel, pin), keys, escrow ? [escrow] : []),
+  )
+  writeFileSync(join(staging, 'pin'), pin, { mode: 0o600 })
+  if (!escrow) return
+  const recipient = fingerprint(escrow)
+  const transfer = {
+    version: 1,
+    tokenLabel,
+    recipient,
+    encryption: 'RSA-OAEP, SHA-1',
+    keys: Object.fromEntries(settled.map(({ label, sent }) => [label, sent.get(recipient)])),
   }
-  return escrowed
+  writeFileSync(join(staging, 'escrow.json'), `${JSON.stringify(transfer, null, 2)}\n`, { mode: 0o600 })
 }
+
+/** A key as it left for its recipients: encrypted, in hex, by the fingerprint of the recipient's key. */
+export interface SentKey {
+  readonly label: string
+  readonly sent: ReadonlyMap<string, string>
+}
+
+/** Makes keys and settles them in the token, for good: what its recipients get now is all that anybody ever gets. */
+export function settleKeys(
+  token: Token,
+  session: number,
+  keys: KeySet,
+  recipients: readonly KeyObject[],
+): readonly SentKey[] {
+  const transfer = token.generateKeyPair(session)
+  return keys.map(({ label, kind }) => {
+    const newborn = token.generate(session, births[kind].mechanism, births[kind].template)
+    const sent = recipients.map((recipient): [string, string] => {
+      const handle = token.create(session, publicKeyTemplate(recipient))
+      return [fingerprint(recipient), hex(token.wrapTo(session, handle, newborn))]
+    })
+    const own = token.wrapTo(session, transfer.publicKey, newborn)
+    token.destroy(session, newborn)
+    settleKey(token, session, transfer.privateKey, { label, kind }, own)
+    return { label, sent: new Map(sent) }
+  })
+}
+
+export function settleKey(
+  token: Token,
+  session: number,
+  privateKey: number,
+  { label, kind }: KeySet[number],
+  wrapped: Uint8Array,
+): void {
+  token.unwrap(session, privateKey, wrapped, [...births[kind].settled, ...named(label)])
+}
+
+const named = (label: string) => [bytes(attribute.label, Buffer.from(label)), bytes(attribute.id, Buffer.from(label))]
 
 function openNewToken(token: Token, label: string, pin: string): number {
   const slot = token.firstSlot()
@@ -233,9 +269,9 @@ const ulong = (value: number): Buffer => {
   buffer.writeBigUInt64LE(BigInt(value))
   return buffer
 }
-const bytes = (type: number, value: Buffer): Attribute => ({ type, pValue: value, ulValueLen: value.length })
+export const bytes = (type: number, value: Buffer): Attribute => ({ type, pValue: value, ulValueLen: value.length })
 const flag = (type: number, value: boolean): Attribute => bytes(type, Buffer.of(value ? 1 : 0))
-const number = (type: number, value: number): Attribute => bytes(type, ulong(value))
+export const number = (type: number, value: number): Attribute => bytes(type, ulong(value))
 
 const CK_ATTRIBUTE = koffi.struct({ type: 'ulong', pValue: 'void *', ulValueLen: 'ulong' })
 const CK_MECHANISM = koffi.struct({ mechanism: 'ulong', pParameter: 'void *', ulParameterLen: 'ulong' })
@@ -333,7 +369,7 @@ function oaepSha1(): { mechanism: number; pParameter: unknown; ulParameterLen: n
 
 const plain = (number: number) => ({ mechanism: number, pParameter: null, ulParameterLen: 0 })
 
-type Token = ReturnType<typeof bind>
+export type Token = ReturnType<typeof bind>
 type CType = string | ReturnType<typeof koffi.struct> | ReturnType<typeof koffi.out>
 
 /** Runs `work` between C_Initialize and C_Finalize: the process must not use the module otherwise. */
@@ -367,6 +403,7 @@ function bind(path: string) {
   const C_Initialize = call('C_Initialize', [koffi.pointer(CK_C_INITIALIZE_ARGS)])
   const C_Finalize = call('C_Finalize', ['void *'])
   const C_GetSlotList = call('C_GetSlotList', ['uint8_t', 'void *', handleInOut])
+  const C_GetTokenInfo = call('C_GetTokenInfo', ['ulong', 'void *'])
   const C_InitToken = call('C_InitToken', ['ulong', 'void *', 'ulong', 'void *'])
   const C_OpenSession = call('C_OpenSession', ['ulong', 'ulong', 'void *', 'void *', handleOut])
   const C_Login = call('C_Login', ['ulong', 'ulong', 'void *', 'ulong'])
@@ -376,6 +413,10 @@ function bind(path: string) {
   const C_GenerateKeyPair = call('C_GenerateKeyPair', ['ulong', how, ...template, ...template, handleOut, handleOut])
   const C_CreateObject = call('C_CreateObject', ['ulong', ...template, handleOut])
   const C_DestroyObject = call('C_DestroyObject', ['ulong', 'ulong'])
+  const C_FindObjectsInit = call('C_FindObjectsInit', ['ulong', ...template])
+  const C_FindObjects = call('C_FindObjects', ['ulong', 'void *', 'ulong', handleInOut])
+  const C_FindObjectsFinal = call('C_FindObjectsFinal', ['ulong'])
+  const C_GetAttributeValue = call('C_GetAttributeValue', ['ulong', 'ulong', 'void *', 'ulong'])
   const C_WrapKey = call('C_WrapKey', ['ulong', how, 'ulong', 'ulong', 'void *', handleInOut])
   const C_UnwrapKey = call('C_UnwrapKey', ['ulong', how, 'ulong', 'void *', 'ulong', ...template, handleOut])
 
@@ -408,6 +449,19 @@ function bind(path: string) {
         officerPin.length,
         Buffer.alloc(32, ' ').fill(label, 0, Buffer.byteLength(label)),
       ),
+    /** The slot of the token of this label. @throws Error when there is none */
+    slotOf(label: string): number {
+      const slots = Buffer.alloc(8 * 16)
+      const count = [16]
+      C_GetSlotList(1, slots, count)
+      const info = Buffer.alloc(256)
+      for (let at = 0; at < Number(count[0]); at++) {
+        const slot = Number(slots.readBigUInt64LE(8 * at))
+        C_GetTokenInfo(slot, info)
+        if (info.subarray(0, 32).toString().trimEnd() === label) return slot
+      }
+      throw new Error(`There is no token labelled ${label}.`)
+    },
     open: (slot: number) =>
       made((out) => C_OpenSession(slot, sessionFlag.serial | sessionFlag.readWrite, null, null, out)),
     login: (session: number, user: number, pin: string) => C_Login(session, user, Buffer.from(pin), pin.length),
@@ -415,18 +469,22 @@ function bind(path: string) {
     setUserPin: (session: number, pin: string) => C_InitPIN(session, Buffer.from(pin), pin.length),
     generate: (session: number, number: number, attributes: readonly Attribute[]) =>
       made((out) => C_GenerateKey(session, plain(number), attributes, attributes.length, out)),
-    generateKeyPair(session: number): { publicKey: number; privateKey: number } {
+    /** @param label of a pair that stays in the token, until it has received what it was made for */
+    generateKeyPair(session: number, label?: string): { publicKey: number; privateKey: number } {
+      const place = [flag(attribute.token, label !== undefined), ...(label === undefined ? [] : named(label))]
       const forPublic = [
-        flag(attribute.token, false),
+        ...place,
         flag(attribute.wrap, true),
         number(attribute.modulusBits, transferKeyBits),
         bytes(attribute.publicExponent, Buffer.of(1, 0, 1)),
       ]
       const forPrivate = [
-        flag(attribute.token, false),
+        ...place,
         flag(attribute.private, true),
         ...sensitiveForEver,
         flag(attribute.unwrap, true),
+        // Whoever has the PIN and what was sent cannot receive it in another form than it was sent for.
+        nested(attribute.unwrapTemplate, sensitiveForEver),
       ]
       let privateKey = 0
       const publicKey = made((first) => {
@@ -447,6 +505,21 @@ function bind(path: string) {
     },
     create: (session: number, attributes: readonly Attribute[]) =>
       made((out) => C_CreateObject(session, attributes, attributes.length, out)),
+    find(session: number, attributes: readonly Attribute[]): readonly number[] {
+      C_FindObjectsInit(session, attributes, attributes.length)
+      const room = Buffer.alloc(8 * 64)
+      const count = [0]
+      C_FindObjects(session, room, 64, count)
+      C_FindObjectsFinal(session)
+      return Array.from({ length: Number(count[0]) }, (_, at) => Number(room.readBigUInt64LE(8 * at)))
+    },
+    read(session: number, object: number, type: number): Buffer {
+      const room = Buffer.alloc(1024)
+      const memory: unknown = koffi.alloc(CK_ATTRIBUTE, 1)
+      koffi.encode(memory, CK_ATTRIBUTE, { type, pValue: room, ulValueLen: room.length })
+      C_GetAttributeValue(session, object, memory, 1)
+      return room.subarray(0, Number(koffi.decode(memory, CK_ATTRIBUTE).ulValueLen))
+    },
     destroy: (session: number, object: number) => C_DestroyObject(session, object),
     wrapTo(session: number, publicKey: number, key: number): Uint8Array {
       const room = Buffer.alloc(1024)

@@ -1,5 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
-import { creatable, newKey } from '../../lib/keys/creation.ts'
+import { creatable, newIds, newKey } from '../../lib/keys/creation.ts'
 import { firstMaterial } from '../../lib/keys/materials.ts'
 import { metadataOf } from '../../lib/keys/metadata.ts'
 import { policyFor } from '../../lib/keys/policies.ts'
@@ -47,7 +47,7 @@ export const createKey = operation({
     const kind = creatable(input)
     const policyText = policyFor(input, place, permits)
     const key = newKey({
-      ...(await custodyOf(input, place.account, uuid, { keyStore, keyStores, xks }, proxyCall)),
+      ...(await custodyOf(input, place.account, newIds(input, uuid), { keyStore, keyStores, xks }, proxyCall)),
       place,
       now,
       description: input.Description ?? '',

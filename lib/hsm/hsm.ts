@@ -3,6 +3,7 @@
  * the whole login is given up, another begun, and what was asked is done once more.
  */
 import { KMSInternalException, KmsError } from '../errors.ts'
+import { ownerOf } from '../keys/materials.ts'
 import type { Hsm } from '../ports.ts'
 import { Asymmetric } from './asymmetric.ts'
 import { Canary } from './canary.ts'
@@ -149,6 +150,8 @@ export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
     deriveSharedSecret: (material, peer) => perform(({ asymmetric }) => asymmetric.deriveSharedSecret(material, peer)),
     decapsulate: (material, ciphertext) => perform(({ asymmetric }) => asymmetric.decapsulate(material, ciphertext)),
     importMaterial: (request) => perform(({ imports }) => imports.take(request)),
+    assertBound: (material) => perform(({ materials }) => materials.assertBound(ownerOf(material), material.wrapped)),
+    macForPeers: (data) => perform(({ materials }) => materials.macForPeers(data)),
     check: () => perform(({ canary }) => canary.assertDecrypts()),
     close() {
       login?.session.close()

@@ -1,5 +1,6 @@
 import { concat, equal, lengthPrefixed, utf8 } from '../bytes.ts'
 import { KeyUnavailableException, KMSInternalException, UnsupportedOperationException } from '../errors.ts'
+import { isMultiRegionId } from '../keys/identifiers.ts'
 import type { NewKey, WrappedKey } from '../keys/key.ts'
 import type { Owner } from '../ports.ts'
 import { keyType, mechanism, objectClass } from './constants.ts'
@@ -17,7 +18,7 @@ import {
 import { makeMessageKey, openMessageKey } from './message-key.ts'
 import { bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
-import type { Roots } from './roots.ts'
+import type { Root, Roots } from './roots.ts'
 import { parseSealed, sealedBlob, sealedContext, sealedIv } from './sealed.ts'
 import { publicKeyOf, type SeedKind } from './seeds.ts'
 import type { Session } from './session.ts'
@@ -137,16 +138,17 @@ export class Materials {
     return this.#session.sign(hmacSha256, this.open(owner, wrapped, 'mac'), data, macBytes)
   }
 
-  /** Wraps a newborn key under the current root, binds it to its owner and destroys it, also when that fails. */
+  /** Wraps a newborn key under its owner's root, binds it to its owner and destroys it, also when that fails. */
   seal(owner: Owner, key: Handle): WrappedKey {
-    const root = this.#roots.current
+    let root: Root
     let blob: Uint8Array
     try {
+      root = this.#rootFor(owner)
       blob = this.#session.wrap(this.#profile.keyWrap, root.handle, key)
     } finally {
       this.#session.destroy(key)
     }
-    return { rootId: root.id, blob, binding: this.#bind(owner, root.id, blob) }
+    return { rootId: root.id, blob, binding: this.#bind(owner, root, blob) }
   }
 
   /** @throws KeyUnavailableException when the blob is not bound to this owner, or its root is not in this token */
@@ -179,7 +181,7 @@ export class Materials {
   }
 
   sealSeed(owner: Owner, seed: Uint8Array): WrappedKey {
-    const root = this.#roots.current
+    const root = this.#rootFor(owner)
     const { handle, wrapped } = makeMessageKey(this.#session, this.#profile, root.handle)
     let blob: Uint8Array
     try {
@@ -187,21 +189,55 @@ export class Materials {
     } finally {
       this.#session.destroy(handle)
     }
-    return { rootId: root.id, blob, binding: this.#bind(owner, root.id, blob) }
+    return { rootId: root.id, blob, binding: this.#bind(owner, root, blob) }
+  }
+
+  /** @throws KeyUnavailableException when the blob is not bound to this owner, or its root is not in this token */
+  assertBound(owner: Owner, wrapped: WrappedKey): void {
+    this.#rootOf(owner, wrapped)
+  }
+
+  /**
+   * A MAC that every token of the domain makes alike, and no other.
+   * @throws UnsupportedOperationException when the token has no domain root
+   */
+  macForPeers(data: Uint8Array): Uint8Array {
+    const root = this.#domainRoot()
+    // Its first field is a purpose that no owner has: it is the binding of nothing.
+    const message = concat(...[utf8('peer'), utf8(root.id), data].map(lengthPrefixed))
+    return this.#session.sign(hmacSha256, root.binding, message, macBytes)
+  }
+
+  #domainRoot(): Root {
+    const { domain } = this.#roots
+    if (domain) return domain
+    throw new UnsupportedOperationException(
+      'Multi-Region keys are not supported: the token of this Region has no domain root.',
+    )
+  }
+
+  /** @throws UnsupportedOperationException for a multi-Region key when the token has no domain root */
+  #rootFor(owner: Owner): Root {
+    return isShared(owner) ? this.#domainRoot() : this.#roots.current
   }
 
   /** The root that opens a blob, whose binding is verified first. */
   #rootOf(owner: Owner, { rootId, blob, binding }: WrappedKey): Handle {
-    if (!equal(this.#bind(owner, rootId, blob), binding)) throw unavailable(owner, 'its binding does not verify')
     const root = this.#roots.byId.get(rootId)
     if (!root) throw unavailable(owner, `the token has no root key ${rootId}`)
+    // Other Regions hold the domain root and its binding key too: they speak for multi-Region keys, and for no other.
+    if ((root.kind === 'domain') !== isShared(owner)) throw unavailable(owner, `${rootId} is not for it`)
+    if (!equal(this.#bind(owner, root, blob), binding)) throw unavailable(owner, 'its binding does not verify')
     return root.handle
   }
 
-  #bind(owner: Owner, rootId: string, blob: Uint8Array): Uint8Array {
-    return this.#session.sign(hmacSha256, this.#roots.binding, bindingMessage(owner, rootId, blob), macBytes)
+  #bind(owner: Owner, root: Root, blob: Uint8Array): Uint8Array {
+    return this.#session.sign(hmacSha256, root.binding, bindingMessage(owner, root.id, blob), macBytes)
   }
 }
+
+/** Whether other Regions are to open it: the material of a multi-Region key. */
+const isShared = ({ purpose, id }: Owner): boolean => purpose === 'key-material' && isMultiRegionId(id)
 
 const unavailable = ({ purpose, id, materialId }: Owner, why: string): KeyUnavailableException =>
   new KeyUnavailableException(undefined, { cause: new Error(`${purpose} ${id} ${materialId}: ${why}`) })

@@ -5,24 +5,44 @@ import type { Session } from './session.ts'
 
 /** The keys that live in the token itself. */
 export interface Roots {
-  /** Wraps new key material: the one with the highest number. */
+  /** Wraps new key material: the regional one with the highest number. */
   readonly current: Root
+  /** Wraps that of multi-Region keys, and is in every Region's token; a token need not have one. */
+  readonly domain?: Root
   /** Every root that opens what was wrapped before, by id. */
   readonly byId: ReadonlyMap<string, Root>
-  /** HMAC key that binds wrapped keys to their owners. */
+}
+
+export interface Root {
+  /** Its label: `regional-1`; `domain-1-` and 16 hex digits, which no other domain has. */
+  readonly id: string
+  readonly kind: 'regional' | 'domain'
+  readonly handle: Handle
+  /** HMAC key that binds wrapped keys to their owners. Regional roots share one; a domain root travels with its own. */
   readonly binding: Handle
 }
 
-interface Root {
-  /** Its label: `regional-1`. */
-  readonly id: string
-  readonly handle: Handle
+const rootName = /^(regional|domain)-([1-9]\d*)(-[0-9a-f]{16})?$/
+const regionalBinding = 'binding-1'
+
+interface RootName {
+  readonly kind: Root['kind']
+  readonly number: number
+  readonly binding: string
 }
 
-const rootName = /^regional-([1-9]\d*)$/
-const bindingLabel = 'binding-1'
+/** What a label says of a root; undefined when it is not one's. */
+export function parseRootName(label: string): RootName | undefined {
+  const [, kind, digits, domain] = rootName.exec(label) ?? []
+  if (kind === 'regional' && !domain) return { kind, number: Number(digits), binding: regionalBinding }
+  if (kind === 'domain' && domain) return { kind, number: Number(digits), binding: `domain-binding-${digits}${domain}` }
+  return undefined
+}
 
-const numberOf = (root: Root): number => Number(rootName.exec(root.id)?.[1])
+const newest = (kind: Root['kind'], roots: readonly Root[]): Root | undefined =>
+  roots
+    .filter((root) => root.kind === kind)
+    .sort((a, b) => (parseRootName(b.id)?.number ?? 0) - (parseRootName(a.id)?.number ?? 0))[0]
 
 const sample = template({ token: false, private: true, sensitive: true, extractable: true, valueLength: 32 })
 
@@ -85,18 +105,29 @@ export function findRoots(session: Session, profile: Profile): Roots {
   }
   const near = (handle: Handle) => (profile.copiesObjects ? session.copy(handle, template({ token: false })) : handle)
 
+  const nearBindings = new Map<string, Handle>()
+  const bindingOf = (label: string): Handle | undefined => {
+    const handle = byLabel.get(label)
+    if (handle === undefined) return undefined
+    const known = nearBindings.get(label)
+    if (known) return known
+    assertKept(session, label, handle, mechanism.hmacSha256)
+    const made = near(handle)
+    nearBindings.set(label, made)
+    return made
+  }
   const roots: Root[] = []
   for (const [id, handle] of byLabel) {
-    if (!rootName.test(id)) continue
+    const name = parseRootName(id)
+    const binding = name && bindingOf(name.binding)
+    // A domain root without its binding key is one that is being received.
+    if (!name || (!binding && name.kind === 'domain')) continue
+    if (!binding) throw new Error('The token has no binding key: it is not provisioned (npm run provision).')
     assertKept(session, id, handle, profile.keyWrap)
-    roots.push({ id, handle: near(handle) })
+    roots.push({ id, kind: name.kind, handle: near(handle), binding })
   }
   for (const root of roots) assertLocked(session, profile, root)
-  const current = roots.sort((a, b) => numberOf(b) - numberOf(a))[0]
-  const binding = byLabel.get(bindingLabel)
-  if (!current || !binding) {
-    throw new Error(`The token has no ${current ? 'binding' : 'root'} key: it is not provisioned (npm run provision).`)
-  }
-  assertKept(session, bindingLabel, binding, mechanism.hmacSha256)
-  return { current, byId: new Map(roots.map((root) => [root.id, root])), binding: near(binding) }
+  const [current, domain] = [newest('regional', roots), newest('domain', roots)]
+  if (!current) throw new Error('The token has no root key: it is not provisioned (npm run provision).')
+  return { current, ...(domain && { domain }), byId: new Map(roots.map((root) => [root.id, root])) }
 }

@@ -2,6 +2,7 @@ import { keyArn, type Place } from '../arn.ts'
 import { algorithmsOf, isImportable, type KeyOrigin, type KeySpec, type KeyUsage, keySpecs } from '../crypto/specs.ts'
 import { UnsupportedOperationException, ValidationException } from '../errors.ts'
 import { demandCustodyMembers } from './custody-members.ts'
+import { isMultiRegionId } from './identifiers.ts'
 import type { Key } from './key.ts'
 
 interface CreationInput {
@@ -40,9 +41,17 @@ export function creatable(input: CreationInput): Pick<Key, 'spec' | 'usage' | 'o
     throw new ValidationException(`KeySpec ${spec} is not supported for Origin EXTERNAL`)
   }
   demandCustodyMembers(input, spec)
-  if (input.MultiRegion) throw new UnsupportedOperationException('Multi-Region keys are not supported.')
+  if (input.MultiRegion && input.CustomKeyStoreId !== undefined) {
+    throw new UnsupportedOperationException('Multi-Region keys are not supported in custom key stores.')
+  }
   return { spec, usage, origin: input.Origin }
 }
+
+/** One id for a single Region, another for several: AWS's forms. */
+export const newIds =
+  ({ MultiRegion }: Pick<CreationInput, 'MultiRegion'>, uuid: () => string) =>
+  (): string =>
+    MultiRegion ? `mrk-${uuid().replaceAll('-', '')}` : uuid()
 
 interface NewKey
   extends Pick<Key, 'id' | 'keyStore' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy'> {
@@ -50,6 +59,7 @@ interface NewKey
   readonly now: number
 }
 
+/** A key of its id's form: one in several Regions begins as the primary key, with no replica. */
 export function newKey({ place, now, ...given }: NewKey): Key {
   return {
     ...given,
@@ -58,5 +68,6 @@ export function newKey({ place, now, ...given }: NewKey): Key {
     revision: 1,
     createdAt: now,
     state: given.origin === 'EXTERNAL' ? 'PendingImport' : 'Enabled',
+    ...(isMultiRegionId(given.id) && { multiRegion: { primary: place.region, replicas: [], sequence: 1 } }),
   }
 }

@@ -43,6 +43,18 @@ export interface Key {
   readonly imports?: readonly MaterialImport[]
   /** While PendingDeletion; once it has begun, there is no way back, and the key is there for nobody. */
   readonly deletion?: { readonly at: number; readonly begun?: boolean }
+  /** Of a multi-Region key. */
+  readonly multiRegion?: MultiRegion
+}
+
+/** The family of a multi-Region key: the keys of one id, one in each of several Regions. */
+export interface MultiRegion {
+  /** The Region of the key that decides for all. */
+  readonly primary: string
+  /** The Regions of the others, ascending. */
+  readonly replicas: readonly string[]
+  /** Grows with each change of what they share: of two accounts of it, the one with the higher number holds. */
+  readonly sequence: number
 }
 
 /** One imported material, as its key knows it. */

@@ -3,6 +3,7 @@ import type { keyMetadata } from '../schema/members.ts'
 import type { Of } from '../schema/shape.ts'
 import { expirationOf } from './imports.ts'
 import type { Key, KeyState } from './key.ts'
+import { multiRegionMetadata } from './multi-region.ts'
 
 /** The member of KeyMetadata that lists a key's algorithms; it has one. */
 export const algorithmList = {
@@ -35,8 +36,9 @@ export function metadataOf(key: Key, state: KeyState = key.state): Of<typeof key
     CustomerMasterKeySpec: key.spec,
     KeySpec: key.spec,
     [algorithmList[key.usage]]: algorithmsOf(key.spec, key.usage),
-    MultiRegion: false,
+    ...multiRegionMetadata(key),
     ...expirationOf(key),
-    CurrentKeyMaterialId: key.spec === 'SYMMETRIC_DEFAULT' && !key.keyStore ? key.currentMaterialId : undefined,
+    CurrentKeyMaterialId:
+      key.spec === 'SYMMETRIC_DEFAULT' && !key.keyStore && state !== 'Creating' ? key.currentMaterialId : undefined,
   }
 }

@@ -9,6 +9,7 @@ import {
   keyStates,
   type Material,
   type MaterialImport,
+  type MultiRegion,
   protectionLevels,
   type WrappedKey,
 } from '../keys/key.ts'
@@ -102,6 +103,7 @@ export const keyKind: Kind<Key> = {
     keyStore: optional(record<NonNullable<Key['keyStore']>>({ id: text, externalKeyId: optional(text) })),
     imports: optional(list(materialImport)),
     deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole, begun: optional(flag) })),
+    multiRegion: optional(record<MultiRegion>({ primary: text, replicas: list(text), sequence: whole })),
   }),
   at: (key) => ({
     ...keyAt(key.id),

@@ -14,20 +14,31 @@ const fields = (owner: Owner) => JSON.stringify([owner.purpose, owner.account, o
 
 /** The HSM's port in memory, for tests whose subject is not cryptography. "Wrapped" keys are the keys themselves. */
 export class SoftHsm implements Hsm {
-  readonly #binding = randomBytes(32)
+  readonly #regional = randomBytes(32)
+  readonly #domain: Uint8Array
+
+  /** @param domain the binding key that the HSMs of all Regions share; one of its own unless given */
+  constructor(domain: Uint8Array = randomBytes(32)) {
+    this.#domain = domain
+  }
+
   /** Set to make every call fail, as an HSM that is gone. */
   failure: Error | undefined
 
   #wrap(owner: Owner, key: Uint8Array): WrappedKey {
     const blob = new Uint8Array(key)
-    const binding = createHmac('sha256', this.#binding).update(fields(owner)).update(blob).digest()
-    return { rootId: 'memory-1', blob, binding }
+    return { rootId: 'memory-1', blob, binding: this.#bindingOf(owner, blob) }
+  }
+
+  #bindingOf(owner: Owner, blob: Uint8Array): Uint8Array {
+    const shared = owner.purpose === 'key-material' && owner.id.startsWith('mrk-')
+    const key = shared ? this.#domain : this.#regional
+    return createHmac('sha256', key).update(fields(owner)).update(blob).digest()
   }
 
   #unwrap(owner: Owner, wrapped: WrappedKey): Uint8Array {
     if (this.failure) throw this.failure
-    const binding = createHmac('sha256', this.#binding).update(fields(owner)).update(wrapped.blob).digest()
-    if (!equal(binding, wrapped.binding)) throw new KeyUnavailableException()
+    if (!equal(this.#bindingOf(owner, wrapped.blob), wrapped.binding)) throw new KeyUnavailableException()
     return wrapped.blob
   }
 
@@ -68,6 +79,15 @@ export class SoftHsm implements Hsm {
     } catch {
       throw new InvalidCiphertextException()
     }
+  }
+
+  async assertBound(material: Material): Promise<void> {
+    this.#opened(material)
+  }
+
+  async macForPeers(data: Uint8Array): Promise<Uint8Array> {
+    if (this.failure) throw this.failure
+    return createHmac('sha256', this.#domain).update('peer').update(data).digest()
   }
 
   async wrapSecret(owner: Owner, secret: Uint8Array): Promise<WrappedKey> {

@@ -18,7 +18,7 @@ import { bindingMessage, Materials } from '../../lib/hsm/materials.ts'
 import { bufferOf, type Pkcs11, template } from '../../lib/hsm/pkcs11.ts'
 import { isAlive } from '../../lib/hsm/private-copy.ts'
 import { profiles } from '../../lib/hsm/profiles.ts'
-import { findRoots, type Roots } from '../../lib/hsm/roots.ts'
+import { findRoots, type Root, type Roots } from '../../lib/hsm/roots.ts'
 import { Session } from '../../lib/hsm/session.ts'
 import type { Material, WrappedKey } from '../../lib/keys/key.ts'
 import type { Hsm, Owner } from '../../lib/ports.ts'
@@ -116,11 +116,22 @@ export const importEc = (owner: Owner, curve: string, d: Uint8Array): WrappedKey
 
 /** Puts a sealed body together with the key that seals it. */
 export const importSealed = (owner: Owner, sealingKey: Uint8Array, body: Uint8Array): WrappedKey =>
-  withMaterials((session, _, { current, binding }) => {
+  withMaterials((session, _, { current }) => {
     const key = session.create(secretOf(keyType.aes, sealingKey))
     const blob = concat(Uint8Array.of(1), session.wrap(mechanism.aesKeyWrapPad, current.handle, key), body)
-    const bound = bindingMessage(owner, current.id, blob)
-    return { rootId: current.id, blob, binding: session.sign({ mechanism: mechanism.hmacSha256 }, binding, bound, 32) }
+    return boundBy(session, current.binding, owner, current.id, blob)
+  })
+
+function boundBy(session: Session, binding: Buffer, owner: Owner, rootId: string, blob: Uint8Array): WrappedKey {
+  const message = bindingMessage(owner, rootId, blob)
+  return { rootId, blob, binding: session.sign({ mechanism: mechanism.hmacSha256 }, binding, message, 32) }
+}
+
+/** Binds a blob to an owner with the binding key of a root, whatever the HSM itself would bind it with. */
+export const boundUnder = (kind: Root['kind'], owner: Owner, rootId: string, blob: Uint8Array): WrappedKey =>
+  withMaterials((session, _, { current, domain }) => {
+    const { binding } = kind === 'domain' && domain ? domain : current
+    return boundBy(session, binding, owner, rootId, blob)
   })
 
 export const materialOwner = (over: Partial<Owner> = {}): Owner => ({

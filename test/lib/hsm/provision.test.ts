@@ -121,7 +121,8 @@ describe('escrow', () => {
     hsm.close()
 
     const { keys } = JSON.parse(readFileSync(join(directory, 'escrow.json'), 'utf8'))
-    expect(Object.keys(keys)).toEqual(['regional-1', 'binding-1'])
+    const domain = expect.stringMatching(/^domain-(?:binding-)?1-[0-9a-f]{16}$/)
+    expect(Object.keys(keys)).toEqual(['regional-1', 'binding-1', domain, domain])
     const opened = (label: string): Buffer => {
       const padding = constants.RSA_PKCS1_OAEP_PADDING
       return privateDecrypt({ key: privateKey, padding, oaepHash: 'sha1' }, fromHex(keys[label]))
