@@ -53,6 +53,8 @@ const fullInput = ({ input }: AnyOperation) =>
 function sampleOf(name: string, shape: AnyShape): unknown {
   if (name === 'Tags') return [{ TagKey: '*tag*', TagValue: '' }]
   if (shape.kind === 'list') return ['']
+  if (shape.kind === 'timestamp') return 0
+  if (shape.kind === 'boolean') return true
   return shape.kind === 'map' ? { '*name*': '' } : ''
 }
 
@@ -73,7 +75,7 @@ const statesOf = ({ states }: KeyRule): string => {
 const namesOf = (entries: readonly (readonly [string, unknown])[]): readonly string[] =>
   entries.filter(([, value]) => value !== undefined).map(([name]) => name)
 
-const onEveryKey = namesOf(fromKey({ member: '', key, rule: { by: 'key', states: {} } }, {}))
+const onEveryKey = namesOf(fromKey({ member: '', key, rule: { by: 'key', states: {} }, aliases: ['-'] }, {}))
 const onEveryRequest = namesOf(fromRequest(request, caller, place, 0))
 
 type Row = readonly string[]
@@ -93,7 +95,8 @@ const code = (texts: readonly string[]): string => texts.map((text) => `\`${text
 
 function rowsOf({ operation }: Entry): readonly Row[] {
   const input = fullInput(operation)
-  const member = namesOf(fromMembers(operation, input))
+  const attested = Object.hasOwn(operation.input.members, 'Recipient') ? ['kms:RecipientAttestation:*'] : []
+  const member = [...namesOf(fromMembers(operation, { input, sent: input })), ...attested]
   const rules = Object.entries<KeyRule>(operation.on)
   const onKeys = rules.filter(([, rule]) => !rule.filter)
   const rows: Row[] = []
@@ -114,7 +117,9 @@ function rowsOf({ operation }: Entry): readonly Row[] {
     rows.push([operation.name, code(actionsOf(operation, input)), '`*`', 'identity', 'no', '', '', '', code(member)])
   }
   for (const [name, rule] of onKeys) {
-    const ownKeys = namesOf(fromKey({ member: name, key, rule, ...(rule.by === 'any' && { alias: '-' }) }, input))
+    const ownKeys = namesOf(
+      fromKey({ member: name, key, rule, alias: '-', ...(rule.lastUse && { daysWithoutUse: 0 }) }, input),
+    )
     const sameKey = onKeys.length > 1 && operation.alias === undefined ? ['kms:ReEncryptOnSameKey'] : []
     rows.push([
       operation.name,

@@ -46,11 +46,21 @@ export function ownSideOf({ policies }: Caller): OwnSide {
 export interface Asked {
   readonly operation: AnyOperation
   readonly input: Input
+  /** As it was sent, without defaults. */
+  readonly sent: Input
   readonly request: Request
   readonly caller: Caller
   readonly place: Place
   readonly now: number
   readonly recipient?: Attestation
+}
+
+/** Documented as asked of identity policies only, and of them seldom: a look-up that others are spared. */
+export function asksForAliases(caller: Caller): boolean {
+  const { identityPolicies = [], boundary, sessionPolicies = [] } = ownSideOf(caller)
+  return [...identityPolicies, ...(boundary ? [boundary] : []), ...sessionPolicies].some(({ document }) =>
+    document?.statements.some(({ conditions }) => conditions.some(({ key }) => key === 'kms:resourcealiases')),
+  )
 }
 
 /** Hears of each decision, whatever it is. */
@@ -69,10 +79,10 @@ export const actionsOf = (
  * @throws AccessDeniedException with AWS's text
  */
 export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hear): void {
-  const { operation, input, request, caller, place, now, recipient } = asked
+  const { operation, input, sent, request, caller, place, now, recipient } = asked
   const general = () => [
     ...fromRequest(request, caller, place, now),
-    ...fromMembers(operation, input),
+    ...fromMembers(operation, { input, sent }),
     ...fromRecipient(recipient),
   ]
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
@@ -117,13 +127,16 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
  * Whether this caller, with this request, could do an action under a key policy that is not stored yet: AWS's guard
  * against a policy that locks its own author out (kms-authz.md §6.3).
  */
-export function permitsUnder({ operation, input, request, caller, place, now }: Asked, resolved: readonly Resolved[]) {
+export function permitsUnder(
+  { operation, input, sent, request, caller, place, now }: Asked,
+  resolved: readonly Resolved[],
+) {
   return (action: string, keyPolicy: PolicyDocument): boolean => {
     const [existing] = resolved
     const arn = existing?.key.arn ?? keyArn(place, '00000000-0000-0000-0000-000000000000')
     const context = contextOf(
       () => fromRequest(request, caller, place, now),
-      () => fromMembers(operation, input),
+      () => fromMembers(operation, { input, sent }),
       () => (existing ? fromKey(existing, input) : []),
     )
     return decide({

@@ -11,7 +11,7 @@ import { aliasArn, type Place } from './arn.ts'
 import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
-import { authorize, permitsUnder } from './authorize.ts'
+import { asksForAliases, authorize, permitsUnder } from './authorize.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
@@ -22,13 +22,16 @@ import {
   RequestEntityTooLargeException,
 } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
+import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
 import { asOf } from './keys/imports.ts'
 import type { Key, KeyState } from './keys/key.ts'
 import { recipientOf } from './keys/recipients.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
+import { ambiguous } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
+import type { Said } from './request-context.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
 import { parseBody, validated } from './schema/parse.ts'
 import { custodyNote, stateOf, throughKeyStores } from './stores/custody.ts'
@@ -102,11 +105,12 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
   const body = parseBody(request.body)
   const caller = await authenticate(request, world, world.now())
   entry.by(caller)
-  const input = validated(operation.input, request.parameters ? { ...body, ...request.parameters() } : body) as Input
+  const sent = request.parameters ? { ...body, ...request.parameters() } : body
+  const input = validated(operation.input, sent) as Input
   entry.asked(operation.input.redact(input) as Input)
   for (let tries = 1; ; tries++) {
     try {
-      return await onKeys(operation, request, world, entry, caller, input)
+      return await onKeys(operation, request, world, entry, caller, { input, sent })
     } catch (thrown) {
       if (!(thrown instanceof Conflict)) throw thrown
       if (tries === maxTries)
@@ -122,7 +126,7 @@ async function onKeys(
   world: World,
   entry: AuditEntry,
   caller: Caller,
-  input: Input,
+  { input, sent }: Said,
 ) {
   const now = world.now()
   const place: Place = { partition: world.partition, region: world.region, account: caller.account }
@@ -132,6 +136,7 @@ async function onKeys(
     entry.touched(aliasArn(place, name), place.account)
   }
 
+  const withAliases = asksForAliases(caller)
   const resolved: Resolved[] = []
   const keys: Record<string, Key> = {}
   for (const [member, rule] of Object.entries<KeyRule>(operation.on)) {
@@ -151,7 +156,8 @@ async function onKeys(
     const found = { ...stored, key: asOf(stored.key, now) }
     const { id, createdAt } = found.key
     const unused = rule.lastUse && daysWithoutUse(createdAt, await world.lastUsage.find(id), now)
-    resolved.push(unused === undefined ? found : { ...found, daysWithoutUse: unused })
+    const aliases = withAliases && ((await aliasNamesOf(world.aliases, id)) ?? ambiguous)
+    resolved.push({ ...found, ...(unused !== undefined && { daysWithoutUse: unused }), ...(aliases && { aliases }) })
     keys[member] = found.key
     entry.touched(found.key.arn, found.key.account)
     if (found.key.keyStore) entry.note(custodyNote(found.key.keyStore))
@@ -159,7 +165,7 @@ async function onKeys(
 
   const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
   if (recipient) entry.note(attestationNote(recipient))
-  const asked = { operation, input, request, caller, place, now, ...(recipient && { recipient }) }
+  const asked = { operation, input, sent, request, caller, place, now, ...(recipient && { recipient }) }
   authorize(asked, resolved, (decision, action, arn) => entry.decided(decision, action, arn))
   operation.demands?.(input)
   for (const each of resolved) demandFit(operation, each, await stateOf(each.key, world.keyStores), input)

@@ -6,48 +6,120 @@ import type { Caller } from './identity/caller.ts'
 import { multiRegionTypeOf } from './keys/multi-region.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
-import type { ContextValue, RequestContext } from './policy/variables.ts'
+import { ambiguous, type ContextValue, type RequestContext } from './policy/variables.ts'
 import type { Resolved } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
 export type Entries = [name: string, value: ContextValue | undefined][]
 
+/** What a request says, and what it leaves to the defaults. */
+export interface Said {
+  readonly input: Input
+  /** The members as they were sent, without defaults. */
+  readonly sent: Input
+}
+
 /** Condition keys that an operation supplies by having the member (kms-authz.md §4.1). */
 const memberKeys: Readonly<Record<string, string>> = {
-  BypassPolicyLockoutSafetyCheck: 'kms:BypassPolicyLockoutSafetyCheck',
-  KeySpec: 'kms:KeySpec',
-  KeyUsage: 'kms:KeyUsage',
-  Origin: 'kms:KeyOrigin',
-  MultiRegion: 'kms:MultiRegion',
   KeyPairSpec: 'kms:DataKeyPairSpec',
   SigningAlgorithm: 'kms:SigningAlgorithm',
   MessageType: 'kms:MessageType',
   MacAlgorithm: 'kms:MacAlgorithm',
   KeyAgreementAlgorithm: 'kms:KeyAgreementAlgorithm',
   PendingWindowInDays: 'kms:ScheduleKeyDeletionPendingWindowInDays',
+  PrimaryRegion: 'kms:PrimaryRegion',
+  ReplicaRegion: 'kms:ReplicaRegion',
+  WrappingAlgorithm: 'kms:WrappingAlgorithm',
+  WrappingKeySpec: 'kms:WrappingKeySpec',
 }
 
-export function fromMembers(operation: AnyOperation, input: Input): Entries {
+/** Those that a policy sees only when the member was sent, whatever an omitted one comes to mean. */
+const sentKeys: Readonly<Record<string, string>> = {
+  BypassPolicyLockoutSafetyCheck: 'kms:BypassPolicyLockoutSafetyCheck',
+  ExpirationModel: 'kms:ExpirationModel',
+}
+
+const textOf = (value: unknown): string | undefined =>
+  value === undefined || value === null ? undefined : String(value)
+
+type Pairs = Readonly<Record<string, string>>
+
+function fromPairs(pairs: Pairs): Entries {
+  const entries = Object.entries(pairs).map(([name, value]): Entries[number] => [
+    `kms:EncryptionContext:${name}`,
+    value,
+  ])
+  return entries.length > 0 ? [...entries, ['kms:EncryptionContextKeys', Object.keys(pairs)]] : []
+}
+
+/** The constraint of a grant, in the words of conditions. */
+export function fromConstraints(constraints: {
+  readonly EncryptionContextEquals?: Pairs | undefined
+  readonly EncryptionContextSubset?: Pairs | undefined
+}): Entries {
+  const { EncryptionContextEquals: equals, EncryptionContextSubset: subset } = constraints
+  const type = equals ? 'EncryptionContextEquals' : subset ? 'EncryptionContextSubset' : undefined
+  return [['kms:GrantConstraintType', type], ...fromPairs(equals ?? subset ?? {})]
+}
+
+/** What single operations supply, beside what their members do. */
+const operationKeys: Readonly<Record<string, (input: Input) => Entries>> = {
+  CreateKey: ({ KeySpec, CustomerMasterKeySpec, KeyUsage, Origin, MultiRegion }) => {
+    const spec = textOf(KeySpec ?? CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT')
+    const usage = textOf(KeyUsage ?? 'ENCRYPT_DECRYPT')
+    return [
+      ['kms:KeySpec', spec],
+      ['kms:CustomerMasterKeySpec', spec],
+      ['kms:KeyUsage', usage],
+      ['kms:CustomerMasterKeyUsage', usage],
+      ['kms:KeyOrigin', textOf(Origin)],
+      ['kms:MultiRegion', textOf(MultiRegion)],
+      ['kms:MultiRegionKeyType', MultiRegion ? 'PRIMARY' : undefined],
+    ]
+  },
+  EnableKeyRotation: ({ RotationPeriodInDays }) => [
+    // A policy sees the period that AWS falls back on, whatever an omitted one comes to mean.
+    ['kms:RotationPeriodInDays', textOf(RotationPeriodInDays ?? defaultPeriodInDays)],
+  ],
+  // Epoch seconds, which operators of numbers and of dates both read.
+  ImportKeyMaterial: ({ ValidTo }) => [
+    ['kms:ValidTo', typeof ValidTo === 'number' ? String(ValidTo / 1000) : undefined],
+  ],
+  CreateGrant: ({ GranteePrincipal, RetiringPrincipal, Operations, Constraints }) => {
+    const constraints = (Constraints ?? {}) as Parameters<typeof fromConstraints>[0] & { readonly SourceArn?: string }
+    return [
+      ['kms:GranteePrincipal', textOf(GranteePrincipal)],
+      ['kms:RetiringPrincipal', textOf(RetiringPrincipal)],
+      ['kms:GrantOperations', Operations as readonly string[] | undefined],
+      ['kms:GrantConstraintSourceArn', constraints.SourceArn],
+      ...fromConstraints(constraints),
+      forNoService,
+    ]
+  },
+  ListGrants: () => [forNoService],
+  RevokeGrant: () => [forNoService],
+}
+
+/** AWS says true of its own services that act for a caller, and none calls here. */
+const forNoService: Entries[number] = ['kms:GrantIsForAWSResource', 'false']
+
+export function fromMembers(operation: AnyOperation, { input, sent }: Said): Entries {
   const entries: Entries = []
-  for (const [member, name] of Object.entries(memberKeys)) {
-    // GenerateDataKey's KeySpec is the data key's, not the KMS key's.
-    if (member in operation.on || (member === 'KeySpec' && Object.keys(operation.on).length > 0)) continue
-    if (input[member] !== undefined) entries.push([name, String(input[member])])
+  const supply = (keys: Readonly<Record<string, string>>, from: Input): void => {
+    for (const [member, name] of Object.entries(keys)) {
+      if (Object.hasOwn(operation.input.members, member)) entries.push([name, textOf(from[member])])
+    }
   }
-  // A multi-Region key is created as the primary one.
-  if (input.MultiRegion === true) entries.push(['kms:MultiRegionKeyType', 'PRIMARY'])
+  supply(memberKeys, input)
+  supply(sentKeys, sent)
   const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
   for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
   const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
   if (names.length > 0) entries.push(['aws:TagKeys', names])
-  if (Object.hasOwn(operation.input.members, 'RotationPeriodInDays')) {
-    // A policy sees the period that AWS falls back on, whatever an omitted one comes to mean.
-    entries.push(['kms:RotationPeriodInDays', String(input.RotationPeriodInDays ?? defaultPeriodInDays)])
-  }
-  return entries
+  return [...entries, ...(operationKeys[operation.name]?.(input) ?? [])]
 }
 
-export function fromKey({ key, rule, alias, daysWithoutUse }: Resolved, input: Input): Entries {
+export function fromKey({ key, rule, alias, aliases, daysWithoutUse }: Resolved, input: Input): Entries {
   const entries: Entries = [
     ['kms:KeySpec', key.spec],
     ['kms:CustomerMasterKeySpec', key.spec],
@@ -56,17 +128,16 @@ export function fromKey({ key, rule, alias, daysWithoutUse }: Resolved, input: I
     ['kms:KeyOrigin', key.origin],
     ['kms:MultiRegion', String(key.multiRegion !== undefined)],
     ['kms:MultiRegionKeyType', multiRegionTypeOf(key)],
-    ['kms:RequestAlias', alias],
+    ['kms:RequestAlias', rule.by === 'any' ? alias : undefined],
+    ['kms:ResourceAliases', aliases],
     ['aws:ResourceAccount', key.account],
-    ['kms:TrailingDaysWithoutKeyUsage', daysWithoutUse === undefined ? undefined : String(daysWithoutUse)],
+    ['kms:TrailingDaysWithoutKeyUsage', textOf(daysWithoutUse)],
   ]
   for (const [name, value] of Object.entries(key.tags)) entries.push([`aws:ResourceTag/${name}`, value])
   if (rule.encryption) {
     const { algorithm, context } = rule.encryption
     entries.push(['kms:EncryptionAlgorithm', algorithm === undefined ? 'SYMMETRIC_DEFAULT' : String(input[algorithm])])
-    const pairs = Object.entries((input[context] ?? {}) as Readonly<Record<string, string>>)
-    for (const [name, value] of pairs) entries.push([`kms:EncryptionContext:${name}`, value])
-    if (pairs.length > 0) entries.push(['kms:EncryptionContextKeys', pairs.map(([name]) => name)])
+    entries.push(...fromPairs((input[context] ?? {}) as Pairs))
   }
   return entries
 }
@@ -109,12 +180,20 @@ function fromCaller(caller: Caller, now: number): Entries {
   ]
 }
 
-/** Most policies ask for nothing, so nothing is put together before the first question. */
+/**
+ * Most policies ask for nothing, so nothing is put together before the first question. Names that differ in case alone
+ * are one to a policy: whoever sends `Dept` and `dept` does not choose which of the two it sees.
+ */
 export function contextOf(...groups: readonly (() => Entries)[]): RequestContext {
   let context: Map<string, ContextValue> | undefined
   const made = (): Map<string, ContextValue> => {
-    const entries = groups.flatMap((group) => group()).filter(([, value]) => value !== undefined)
-    return new Map(entries.map(([name, value]) => [name.toLowerCase(), value as ContextValue]))
+    const values = new Map<string, ContextValue>()
+    for (const [name, value] of groups.flatMap((group) => group())) {
+      if (value === undefined) continue
+      const key = name.toLowerCase()
+      values.set(key, values.has(key) && values.get(key) !== value ? ambiguous : value)
+    }
+    return values
   }
   return {
     get(name) {

@@ -12,6 +12,12 @@ export async function demandRoomForAlias(aliases: Aliases, key: Key): Promise<vo
   if (items.length >= atMost) throw new LimitExceededException(`${key.arn} already has ${atMost} aliases.`)
 }
 
+/** The names of all aliases of a key, with their prefix; undefined when there are more than a key may have. */
+export async function aliasNamesOf(aliases: Aliases, keyId: string): Promise<readonly string[] | undefined> {
+  const { items, more } = await aliases.ofKey(keyId, { limit: atMost })
+  return more ? undefined : items.map(({ name }) => name)
+}
+
 /** The alias as it is in the store, for changing it. @throws NotFoundException */
 export async function existingAlias(aliases: Aliases, place: Place, name: string): Promise<Alias> {
   const alias = await aliases.find(place.account, name, { fresh: true })

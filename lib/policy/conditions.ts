@@ -1,7 +1,7 @@
 /** Condition operators (kms-authz.md §3). */
 import ipaddr from 'ipaddr.js'
 import { every, not, some, type Truth } from './ternary.ts'
-import { expand, type RequestContext } from './variables.ts'
+import { ambiguous, expand, type RequestContext } from './variables.ts'
 import { arnMatcherOf, arnParts, matcherOf, type Pattern, patternOf, textOfPattern } from './wildcard.ts'
 
 /** Of a value of the request's. */
@@ -217,7 +217,9 @@ export const areReadable = ({ row }: Operator, values: readonly string[]): boole
 export function holds({ operator, key, values }: Condition, context: RequestContext, variables: boolean): Truth {
   if (!operator) return
   const { row, set, ifExists } = operator
-  const found = context.get(key)
+  const value = context.get(key)
+  if (value === ambiguous && row !== rows.Null) return
+  const found = value === ambiguous ? '' : value
   const present = typeof found === 'string' ? [found] : (found ?? [])
   const isAbsent = present.length === 0
 

@@ -1,7 +1,13 @@
 import type { Pattern, Piece } from './wildcard.ts'
 
+/**
+ * The value of a key that has two under one name, which policies do not tell apart. Whatever is asked of it, the answer
+ * is that it cannot be told: it opens no Allow, and holds off no Deny.
+ */
+export const ambiguous: unique symbol = Symbol('ambiguous')
+
 /** A list marks a multi-valued key, also when it has one element. */
-export type ContextValue = string | readonly string[]
+export type ContextValue = string | readonly string[] | typeof ambiguous
 
 /** What is known of a request, by condition key. Key names are lower-case. */
 export type RequestContext = Pick<ReadonlyMap<string, ContextValue>, 'get'>
