@@ -29,6 +29,7 @@ const access = {
   keyStores: { items: ['STORE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   clusters: { items: [], indexes: [], writes: [] },
   xks: { items: [], indexes: [], writes: [] },
+  trail: { items: [], indexes: [], writes: [] },
 } as const satisfies Record<Capability, Access>
 
 const arnOf = (resource: string) => ({ 'Fn::GetAtt': [resource, 'Arn'] })
@@ -70,6 +71,21 @@ const logs = (kebab: string): Statement => ({
   Resource: [arnOf(logGroupOf(kebab))],
 })
 
+const onTrail = (actions: readonly string[], items: readonly string[]): Statement => ({
+  Effect: 'Allow',
+  Action: actions,
+  Resource: [arnOf('AuditTable')],
+  Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
+})
+
+/** Records, and the writer's name before its first: nothing of it can be read, and no digest be written. */
+const writesTrail = onTrail(['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], ['EVENT#*', 'WRITER#*', 'WRITERS#*'])
+
+const sealsTrail: readonly Statement[] = [
+  onTrail(['dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
+  onTrail(['dynamodb:PutItem'], ['DIGEST', 'HEAD']),
+]
+
 function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {
   const indexes = unique(operations.flatMap(({ needs }) => needs.flatMap((need: Capability) => access[need].indexes)))
   const rules = operations.flatMap(({ on }) => Object.values<KeyRule>(on))
@@ -88,7 +104,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
       ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]
       : []),
     ...writers.map((need) => onItems(access[need].writes, access[need].items)),
-    { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
+    writesTrail,
     // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
     logs(kebab),
@@ -101,7 +117,8 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
   return [
     onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
     { Effect: 'Allow', Action: ['dynamodb:Query'], Resource: ['GSI1', 'GSI2'].map(indexArn) },
-    { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
+    writesTrail,
+    ...(schedule.needs.includes('trail') ? sealsTrail : []),
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
     logs(kebab),
   ]

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { type Config, readConfig } from './config.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import type { World } from './perform.ts'
-import type { AuditSink } from './ports.ts'
+import type { AuditSink, Trail } from './ports.ts'
 import { configuredClusters } from './stores/clusters.ts'
 
 export interface OpenWorld extends World {
@@ -73,6 +73,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     xks: openXks({ region: config.KEYSTEAD_REGION, signingKeys, now, send: proxies.send }),
     signingKeys,
     audit: sink,
+    trail: sink.trail,
     partition: config.KEYSTEAD_PARTITION,
     region: config.KEYSTEAD_REGION,
     account: config.KEYSTEAD_ACCOUNT_ID,
@@ -130,14 +131,19 @@ const proxyOptions = (config: Config) => ({
 })
 
 interface OpenSink extends AuditSink {
+  readonly trail: Trail
   close(): Promise<void>
 }
 
 async function openSink(config: Config): Promise<OpenSink> {
   const sink = await configuredSink(config)
-  if (config.KEYSTEAD_AUDIT === 'strict') return sink
+  const { trail } = sink
+  const close = () => sink.close()
+  const { stamped } = await import('./sinks/stamped.ts')
+  const strict = stamped(sink, randomUUID())
+  if (config.KEYSTEAD_AUDIT === 'strict') return { ...strict, trail, close }
   const { bestEffort } = await import('./sinks/best-effort.ts')
-  return { ...bestEffort(sink, log), close: () => sink.close() }
+  return { ...bestEffort(strict, log), trail, close }
 }
 
 async function configuredSink(config: Config): Promise<OpenSink> {
@@ -150,6 +156,7 @@ async function configuredSink(config: Config): Promise<OpenSink> {
   return openDynamoSink({
     region: config.KEYSTEAD_REGION,
     table: config.KEYSTEAD_AUDIT_TABLE,
+    now: Date.now,
     ...(endpoint !== undefined && { endpoint }),
   })
 }

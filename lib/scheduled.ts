@@ -51,6 +51,7 @@ export const onDueKeys = <const N extends Capability = never>(task: DueTask<N>):
 
 export interface DueWorld extends Ports {
   readonly region: string
+  readonly account: string
   readonly audit: AuditSink
   readonly now: () => number
   readonly uuid: () => string

@@ -1,3 +1,5 @@
+import type { TrailMark } from './mark.ts'
+
 /** A CloudTrail-shaped record (kms-authz.md §10.1). Member names and nesting are CloudTrail's. */
 export interface AuditRecord {
   readonly eventVersion: '1.11'
@@ -24,4 +26,6 @@ export interface AuditRecord {
   readonly recipientAccountId: string
   readonly serviceEventDetails?: Readonly<Record<string, unknown>>
   readonly eventCategory: 'Management'
+  /** Ours: where it stands in the trail. */
+  readonly trail?: TrailMark
 }

@@ -1,12 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { BatchWriteCommand, type BatchWriteCommandInput, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import {
+  BatchWriteCommand,
+  type BatchWriteCommandInput,
+  DynamoDBDocumentClient,
+  PutCommand,
+} from '@aws-sdk/lib-dynamodb'
 import { parseArn } from '../arn.ts'
 import type { AuditRecord } from '../audit/record.ts'
-import type { AuditSink } from '../ports.ts'
-import { GroupCommit } from './group-commit.ts'
+import type { AuditSink, Trail } from '../ports.ts'
+import { dynamoTrail } from './dynamodb-trail.ts'
+import { GroupCommit, unwritten } from './group-commit.ts'
+import { sequenceKey, writerItem, writerPartition } from './places.ts'
 
 export interface DynamoSink extends AuditSink {
+  readonly trail: Trail
   /** Writes what is waiting, then refuses more. */
   close(): Promise<void>
 }
@@ -16,6 +24,8 @@ interface Options {
   readonly table: string
   /** A DynamoDB-compatible server, instead of the one of the Region. */
   readonly endpoint?: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
   /** After how many days the table may forget a record; for ever unless given. */
   readonly keepForDays?: number
   /** Resolves when what the table left unprocessed should be sent again. @param tries 1 after the first sending */
@@ -34,7 +44,7 @@ const backOffAtRandom = async (tries: number): Promise<void> => pause(Math.rando
 
 /** Audit records in a table, found by hour, by key and by principal. */
 export function openDynamoSink(options: Options): DynamoSink {
-  const { region, table, endpoint, keepForDays, backOff = backOffAtRandom } = options
+  const { region, table, endpoint, now, keepForDays, backOff = backOffAtRandom } = options
   const client = new DynamoDBClient({
     region,
     ...(endpoint !== undefined && { endpoint }),
@@ -54,8 +64,24 @@ export function openDynamoSink(options: Options): DynamoSink {
       await backOff(tries)
     }
   })
+  // A writer is known before its records are, or nobody would look for them.
+  let known: { readonly day: string; readonly done: Promise<unknown> } | undefined
+  const announced = (writer: string): Promise<unknown> => {
+    const Item = writerItem(writer, now())
+    if (known?.day !== Item.PK) {
+      const done = documents.send(new PutCommand({ TableName: table, Item }))
+      known = { day: Item.PK, done }
+      done.catch(() => {
+        known = undefined
+      })
+    }
+    return known.done
+  }
+
   return {
+    trail: dynamoTrail(client, table),
     write: async (record) => {
+      if (record.trail) await announced(record.trail.writer).catch(refuse)
       await Promise.all(itemsOf(record, keepForDays).map((item) => group.add(item)))
     },
     close: async () => {
@@ -65,13 +91,16 @@ export function openDynamoSink(options: Options): DynamoSink {
   }
 }
 
-export interface AuditItem {
+const refuse = (cause: unknown): never => {
+  throw unwritten(cause)
+}
+
+type AuditIndex = 'GSI1' | 'GSI2' | 'GSI3' | 'GSI4'
+type AuditIndexKeys = { readonly [K in `${AuditIndex}${'PK' | 'SK'}`]?: string }
+
+export interface AuditItem extends AuditIndexKeys {
   readonly PK: string
   readonly SK: string
-  readonly GSI1PK?: string
-  readonly GSI1SK?: string
-  readonly GSI2PK?: string
-  readonly GSI2SK?: string
   /** Seconds since the epoch. */
   readonly TTL?: number
   /** The record's JSON, byte for byte as it was made. */
@@ -79,26 +108,38 @@ export interface AuditItem {
 }
 
 /**
- * A record as items: one by its hour, in one of 16 shards, as an hour's records would be too many for one partition;
- * then, as an index gives an item one place only, one for each further key (ReEncrypt has two), outside the hours.
+ * A record as items: one in the partition of its writer, by its number; found by key (GSI1), by principal (GSI2), by
+ * hour, in one of 16 shards as an hour's records would be too many for one (GSI3), and by event name (GSI4); then, as an
+ * index gives an item one place only, one for each further key (ReEncrypt has two), in no writer's partition.
  */
 export function itemsOf(record: AuditRecord, keepForDays?: number): readonly AuditItem[] {
-  const { eventID, eventTime, userIdentity, resources = [] } = record
+  const { eventID, eventName, eventTime, trail, userIdentity, resources = [] } = record
   const time = new Date(eventTime)
-  const SK = `${time.toISOString()}#${eventID}`
+  const at = `${time.toISOString()}#${eventID}`
   // The first digit of a random UUID is as good a die as any.
   const shard = Number.parseInt(eventID.slice(0, 1), 16) & 15
   const rest = {
     ...(keepForDays !== undefined && { TTL: Math.floor(time.getTime() / 1000) + keepForDays * 86_400 }),
     record: JSON.stringify(record),
   }
-  const byKey = (arn: string) => ({ GSI1PK: arn, GSI1SK: SK })
-  const principal = typeof userIdentity.arn === 'string' && { GSI2PK: userIdentity.arn, GSI2SK: SK }
+  const byKey = (arn: string) => ({ GSI1PK: arn, GSI1SK: at })
+  const principal = typeof userIdentity.arn === 'string' && { GSI2PK: userIdentity.arn, GSI2SK: at }
   const [first, ...others] = new Set(resources.map(({ ARN }) => ARN).filter(isKey))
-  const PK = `HOUR#${eventTime.slice(0, 13)}#${shard}`
+  const place = trail
+    ? { PK: writerPartition(trail.writer), SK: sequenceKey(trail.sequence) }
+    : { PK: `EVENT#${eventID}#0`, SK: at }
   return [
-    { PK, SK, ...(first !== undefined && byKey(first)), ...principal, ...rest },
-    ...others.map((arn, index) => ({ PK: `EVENT#${eventID}#${index + 1}`, SK, ...byKey(arn), ...rest })),
+    {
+      ...place,
+      ...(first !== undefined && byKey(first)),
+      ...principal,
+      GSI3PK: `HOUR#${eventTime.slice(0, 13)}#${shard}`,
+      GSI3SK: at,
+      GSI4PK: `NAME#${eventName}`,
+      GSI4SK: at,
+      ...rest,
+    },
+    ...others.map((arn, index) => ({ PK: `EVENT#${eventID}#${index + 1}`, SK: at, ...byKey(arn), ...rest })),
   ]
 }
 

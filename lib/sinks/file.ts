@@ -1,10 +1,12 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { utf8 } from '../bytes.ts'
-import type { AuditSink } from '../ports.ts'
+import type { AuditSink, Trail } from '../ports.ts'
+import { fileTrail } from './file-trail.ts'
 import { GroupCommit } from './group-commit.ts'
 
 export interface FileSink extends AuditSink {
+  readonly trail: Trail
   /** Writes what is waiting, then refuses more. */
   close(): Promise<void>
 }
@@ -29,6 +31,7 @@ export function openFileSink(options: Options): FileSink {
   const file = new DailyFile(options)
   const group = new GroupCommit<string>({ atMost, lanes: 1 }, (lines) => file.append(utf8(lines.join(''))))
   return {
+    trail: fileTrail(options.directory),
     write: async (record) => group.add(`${JSON.stringify(record)}\n`),
     close: async () => {
       await group.close()

@@ -83,5 +83,6 @@ export class GroupCommit<T> {
   }
 }
 
-const unwritten = (cause: unknown) =>
+/** What the caller hears of a record that is not known to be durable. */
+export const unwritten = (cause: unknown) =>
   new DependencyTimeoutException('The audit record could not be written. The request can be retried.', { cause })

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { handler as frontDoor } from '../../functions/front-door.ts'
 import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
+import { fileTrail } from '../../lib/sinks/file-trail.ts'
 import { UsageBook } from '../../lib/store/usage-book.ts'
 import { configuredClusters } from '../../lib/stores/clusters.ts'
 import { openXks } from '../../lib/xks/client.ts'
@@ -32,6 +35,8 @@ export interface Answer {
 /** A whole service in memory: wire in, wire out, with its clock, store, HSM and audit trail in the test's hands. */
 export class TestWorld {
   readonly store = memoryStore()
+  /** Nothing is there: records are kept in memory. */
+  readonly directory = join(tmpdir(), `keystead-${randomUUID()}`)
   readonly hsm = new SoftHsm()
   readonly records: AuditRecord[] = []
   readonly logged: Readonly<Record<string, unknown>>[] = []
@@ -56,6 +61,7 @@ export class TestWorld {
     clusters: configuredClusters([cluster]),
     xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
     signingKeys: this.signingKeys,
+    trail: fileTrail(this.directory),
     audit: {
       write: async (record) => {
         if (this.auditFailure) throw this.auditFailure

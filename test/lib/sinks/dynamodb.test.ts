@@ -13,6 +13,7 @@ const aSink = () =>
   openDynamoSink({
     region: 'us-east-1',
     table,
+    now: Date.now,
     backOff: async (count) => {
       tries.push(count)
     },
@@ -44,28 +45,33 @@ describe('the items of a record', () => {
     const SK = `2026-11-24T03:08:15.000Z#${eventID}`
     expect(itemsOf(record)).toEqual([
       {
-        PK: 'HOUR#2026-11-24T03#12',
+        PK: `EVENT#${eventID}#0`,
         SK,
         GSI1PK: keyArn('a'),
         GSI1SK: SK,
         GSI2PK: 'arn:aws:iam::111122223333:root',
         GSI2SK: SK,
+        GSI3PK: 'HOUR#2026-11-24T03#12',
+        GSI3SK: SK,
+        GSI4PK: 'NAME#Encrypt',
+        GSI4SK: SK,
         record: JSON.stringify(record),
       },
     ])
   })
 
-  it('are in no index without a key or a principal', () => {
+  it('are in no index of keys or principals without one', () => {
     const alias = 'arn:aws:kms:us-east-1:111122223333:alias/x:key/y'
     const [item] = itemsOf(aRecord({ eventID, userIdentity: { type: 'Unknown' }, resources: [resource(alias)] }))
-    expect(Object.keys(item ?? {}).sort()).toEqual(['PK', 'SK', 'record'])
+    expect(Object.keys(item ?? {}).sort()).toEqual(['GSI3PK', 'GSI3SK', 'GSI4PK', 'GSI4SK', 'PK', 'SK', 'record'])
   })
 
-  it('are one more for each further key, outside the hours', () => {
-    const record = aRecord({ eventID, resources: ['a', 'a', 'b', 'c'].map((id) => resource(keyArn(id))) })
+  it('are one more for each further key, in no writer’s partition', () => {
+    const trail = { writer: 'c0ffee00-0000-4000-8000-000000000001', sequence: 7 }
+    const record = aRecord({ eventID, trail, resources: ['a', 'a', 'b', 'c'].map((id) => resource(keyArn(id))) })
     const items = itemsOf(record)
     expect(items.map(({ PK, GSI1PK, GSI2PK }) => [PK, GSI1PK, GSI2PK !== undefined])).toEqual([
-      ['HOUR#2026-11-24T03#12', keyArn('a'), true],
+      [`WRITER#${trail.writer}`, keyArn('a'), true],
       [`EVENT#${eventID}#1`, keyArn('b'), false],
       [`EVENT#${eventID}#2`, keyArn('c'), false],
     ])
@@ -77,7 +83,7 @@ describe('the items of a record', () => {
   })
 
   it('are spread over 16 shards', () => {
-    const shards = new Set(some(2000).map((record) => itemsOf(record)[0]?.PK.slice('HOUR#2026-11-24T03#'.length)))
+    const shards = new Set(some(2000).map((record) => itemsOf(record)[0]?.GSI3PK?.slice('HOUR#2026-11-24T03#'.length)))
     expect([...shards].map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 16 }, (_, shard) => shard))
   })
 })

@@ -1,0 +1,133 @@
+/** The trail in a table, on a DynamoDB-compatible server in this process. */
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { AuditRecord } from '../../../lib/audit/record.ts'
+import { sealNext } from '../../../lib/audit/seal.ts'
+import { verifyExport } from '../../../lib/audit/verify.ts'
+import { Conflict } from '../../../lib/ports.ts'
+import { type DynamoSink, openDynamoSink } from '../../../lib/sinks/dynamodb.ts'
+import { auditTable } from '../../../lib/sinks/places.ts'
+import { stamped } from '../../../lib/sinks/stamped.ts'
+import { exportTable } from '../../../scripts/audit-export.ts'
+import { memoryStore } from '../../harness/memory-store.ts'
+import { SoftHsm } from '../../harness/soft-hsm.ts'
+import { aRecord } from './records.ts'
+
+const dynalite = createRequire(import.meta.url)('dynalite') as (options: object) => Server
+const server = dynalite({ createTableMs: 0, deleteTableMs: 0 })
+const table = 'keystead-audit'
+let endpoint: string
+let client: DynamoDBClient
+let now: number
+const opened: DynamoSink[] = []
+
+beforeAll(async () => {
+  process.env.AWS_ACCESS_KEY_ID ??= 'test'
+  process.env.AWS_SECRET_ACCESS_KEY ??= 'test'
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  client = new DynamoDBClient({ region: 'us-east-1', endpoint })
+})
+afterAll(() => {
+  client.destroy()
+  server.close()
+})
+beforeEach(async () => {
+  now = Date.parse('2026-11-24T12:00:00Z')
+  await client.send(new CreateTableCommand(auditTable(table)))
+  await waitUntilTableExists({ client, minDelay: 0.01, maxDelay: 0.1, maxWaitTime: 10 }, { TableName: table })
+})
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((sink) => sink.close()))
+  await client.send(new DeleteTableCommand({ TableName: table }))
+})
+
+const hsm = new SoftHsm()
+const { materials } = memoryStore()
+function aSink(): DynamoSink {
+  const sink = openDynamoSink({ region: 'us-east-1', table, endpoint, now: () => now })
+  opened.push(sink)
+  return sink
+}
+const seal = (sink: DynamoSink) =>
+  sealNext({ trail: sink.trail, hsm, materials }, { account: '000000000000', region: 'us-east-1', now })
+const fresh = (): AuditRecord => aRecord({ eventTime: `${new Date(now).toISOString().slice(0, 19)}Z` })
+const write = async (sink: { write(record: AuditRecord): Promise<void> }, count: number) =>
+  void (await Promise.all(Array.from({ length: count }, () => sink.write(fresh()))))
+async function verdict() {
+  const { publicKey, ...given } = await exportTable(client, table)
+  return verifyExport(given, publicKey)
+}
+const sound = (records: number, digests: number) => ({ findings: [], sound: records, digests })
+
+describe('a trail in a table', () => {
+  test('is sealed and exported whole, whatever the number of writers, over days', async () => {
+    const sinks = [aSink(), aSink(), aSink()]
+    const writers = sinks.map((sink) => stamped(sink, randomUUID()))
+    for (let round = 1; round <= 3; round++) {
+      await Promise.all(writers.map((writer) => write(writer, 10 * round)))
+      expect(await seal(sinks[0] as DynamoSink)).toEqual({ records: 30 * round, more: false })
+      expect(await seal(sinks[1] as DynamoSink)).toEqual({ records: 0, more: false })
+      now += 0.7 * 86_400_000
+    }
+    expect(await verdict()).toEqual(sound(180, 3))
+  })
+
+  test('leaves what follows a gap until it is filled, or nobody can fill it any more', async () => {
+    const sink = aSink()
+    const writer = randomUUID()
+    const of = (sequence: number) => sink.write({ ...fresh(), trail: { writer, sequence } })
+    for (const sequence of [1, 2, 4, 5, 9]) await of(sequence)
+    expect(await seal(sink)).toMatchObject({ records: 2 })
+    await of(3)
+    expect(await seal(sink)).toMatchObject({ records: 3 })
+    now += 120_000
+    expect(await seal(sink)).toMatchObject({ records: 1 })
+    const missing = (await verdict()).findings
+    expect(missing).toMatchObject([{ what: 'missing', where: `${writer}#6 to 8` }])
+    // Late, and all the same in a window of its own.
+    await of(7)
+    expect(await seal(sink)).toMatchObject({ records: 1 })
+    expect((await verdict()).findings.map(({ where }) => where)).toEqual([`${writer}#6`, `${writer}#8`])
+  })
+
+  test('has one digest of each number', async () => {
+    const sink = aSink()
+    await write(stamped(sink, randomUUID()), 3)
+    await seal(sink)
+    const newest = await sink.trail.newestDigest()
+    expect(newest?.number).toBe(1)
+    if (newest) await expect(sink.trail.addDigest(newest)).rejects.toThrow(Conflict)
+  })
+
+  test('shows a record that was changed in the table', async () => {
+    const sink = aSink()
+    await write(stamped(sink, randomUUID()), 5)
+    await seal(sink)
+    const { files } = await exportTable(client, table)
+    const line = [...files.values()][0]?.[2] ?? ''
+    const record = JSON.parse(line) as AuditRecord
+    await sink.write({ ...record, eventName: 'ListKeys' })
+    expect((await verdict()).findings).toMatchObject([
+      { what: 'changed', where: expect.stringContaining(record.eventID) },
+    ])
+  })
+
+  test('shows a record that somebody put under another’s number, or that says nothing of its place', async () => {
+    const sink = aSink()
+    await write(stamped(sink, randomUUID()), 2)
+    await seal(sink)
+    const documents = DynamoDBDocumentClient.from(client)
+    const stray = { PK: `WRITER#${randomUUID()}`, SK: '1', record: JSON.stringify(aRecord()) }
+    await documents.send(new PutCommand({ TableName: table, Item: stray }))
+    const { publicKey, ...given } = await exportTable(client, table)
+    expect(verifyExport(given, publicKey)).toEqual(sound(2, 1))
+  })
+})
