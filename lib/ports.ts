@@ -3,10 +3,8 @@
  * in memory. Every promise may also reject with a KmsError: DependencyTimeoutException when the edge cannot be reached
  * in time and the request may be tried again, KMSInternalException otherwise.
  */
-import type { Digest } from './audit/digest.ts'
-import type { Range, TrailLine } from './audit/mark.ts'
 import type { AuditRecord } from './audit/record.ts'
-import type { Head } from './audit/verify.ts'
+import type { Trail } from './audit/trail.ts'
 import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
@@ -195,34 +193,6 @@ export interface Hsm {
 export interface AuditSink {
   /** Resolves when the record is durable. */
   write(record: AuditRecord): Promise<void>
-}
-
-export interface Unsealed {
-  /** In the trail's order. */
-  readonly lines: readonly TrailLine[]
-  /** Numbers passed over, by writer. */
-  readonly missing: Readonly<Record<string, readonly Range[]>>
-  /** Stands for everything up to here. */
-  readonly cursor: string
-  readonly more: boolean
-}
-
-export interface StoredDigest {
-  readonly number: number
-  readonly digest: Digest
-  /** What it was sealed up to, in the sink's own terms. */
-  readonly cursor: string
-}
-
-/** The trail as it was written, and the digests that seal it. */
-export interface Trail {
-  /** @param cursor of the newest digest; undefined when there is none */
-  unsealed(cursor: string | undefined, limit: number, now: number): Promise<Unsealed>
-  newestDigest(): Promise<StoredDigest | undefined>
-  /** @throws Conflict when there is one of this number */
-  addDigest(digest: StoredDigest): Promise<void>
-  /** What is published beside the digests: which is the newest, and the public key that verifies them (SPKI DER). */
-  setHead(head: Head, publicKey: Uint8Array): Promise<void>
 }
 
 /** Custom key stores. */

@@ -1,10 +1,11 @@
 /** Where the edges meet: the world of this process, opened once, by its configuration. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import type { World } from './perform.ts'
-import type { AuditSink, Trail } from './ports.ts'
+import type { AuditSink } from './ports.ts'
 import { configuredClusters } from './stores/clusters.ts'
 
 export interface OpenWorld extends World {

@@ -1,8 +1,9 @@
 /** Sealing: what was written since the last digest gets a digest of its own. */
 import { utf8 } from '../bytes.ts'
-import { Conflict, type Hsm, type Materials, type Trail } from '../ports.ts'
+import { Conflict, type Hsm, type Materials } from '../ports.ts'
 import { base64, bodyHash, type DigestBody, fingerprintOf, firstPrevious, unsignedDigest } from './digest.ts'
 import { sealingKey } from './sealing-key.ts'
+import type { Trail } from './trail.ts'
 
 interface SealingPorts {
   readonly trail: Trail

@@ -3,7 +3,8 @@ import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/c
 import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { base64 } from '../audit/digest.ts'
 import { fileOfDay, isWithin, type Range, readLine, type TrailLine, uncovered } from '../audit/mark.ts'
-import { Conflict, type StoredDigest, type Trail, type Unsealed } from '../ports.ts'
+import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
+import { Conflict } from '../ports.ts'
 import { digestPartition, headKey, sequenceKey, writerPartition, writersOfDay } from './places.ts'
 
 /** How far the trail of each writer is sealed. */

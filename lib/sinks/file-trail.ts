@@ -2,7 +2,8 @@ import { createPublicKey, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isCounting, placedLine, type Range, type TrailLine } from '../audit/mark.ts'
-import { Conflict, type StoredDigest, type Trail, type Unsealed } from '../ports.ts'
+import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
+import { Conflict } from '../ports.ts'
 
 /** How far the trail is sealed: bytes of the last day files, and the last number of each writer seen in them. */
 interface Cursor {

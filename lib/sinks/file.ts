@@ -1,7 +1,8 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { Trail } from '../audit/trail.ts'
 import { utf8 } from '../bytes.ts'
-import type { AuditSink, Trail } from '../ports.ts'
+import type { AuditSink } from '../ports.ts'
 import { fileTrail } from './file-trail.ts'
 import { GroupCommit } from './group-commit.ts'
 

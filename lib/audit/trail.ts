@@ -1,0 +1,31 @@
+import type { Digest } from './digest.ts'
+import type { Range, TrailLine } from './mark.ts'
+import type { Head } from './verify.ts'
+
+export interface Unsealed {
+  /** In the trail's order. */
+  readonly lines: readonly TrailLine[]
+  /** Numbers passed over, by writer. */
+  readonly missing: Readonly<Record<string, readonly Range[]>>
+  /** Stands for everything up to here. */
+  readonly cursor: string
+  readonly more: boolean
+}
+
+export interface StoredDigest {
+  readonly number: number
+  readonly digest: Digest
+  /** What it was sealed up to, in the sink's own terms. */
+  readonly cursor: string
+}
+
+/** The trail as it was written, and the digests that seal it. */
+export interface Trail {
+  /** @param cursor of the newest digest; undefined when there is none */
+  unsealed(cursor: string | undefined, limit: number, now: number): Promise<Unsealed>
+  newestDigest(): Promise<StoredDigest | undefined>
+  /** @throws Conflict when there is one of this number */
+  addDigest(digest: StoredDigest): Promise<void>
+  /** What is published beside the digests: which is the newest, and the public key that verifies them (SPKI DER). */
+  setHead(head: Head, publicKey: Uint8Array): Promise<void>
+}
