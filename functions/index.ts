@@ -49,6 +49,7 @@ import { tagResource } from './tags/tag-resource.ts'
 import { untagResource } from './tags/untag-resource.ts'
 import { createKeyVersion } from './versions/create-key-version.ts'
 import { listKeyVersions } from './versions/list-key-versions.ts'
+import { updateKeyVersion } from './versions/update-key-version.ts'
 
 /** The registry: every operation served. What must agree with it is derived from it. */
 export const operations = [
@@ -101,6 +102,7 @@ export const operations = [
   updateAlias,
   updateCustomKeyStore,
   updateKeyDescription,
+  updateKeyVersion,
   verify,
   verifyMac,
 ] as const

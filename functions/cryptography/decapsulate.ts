@@ -1,7 +1,7 @@
 import { demandCapsule } from '../../lib/crypto/encapsulation.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
 import { encapsulation } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToUse } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -10,6 +10,7 @@ import {
   encapsulationAlgorithm,
   grantTokens,
   keyId,
+  keyVersionId,
   sharedSecret,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
@@ -26,21 +27,25 @@ export const decapsulate = operation({
     EncapsulationAlgorithm: required(encapsulationAlgorithm),
     GrantTokens: grantTokens,
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: required(keyId),
     SharedSecret: required(sharedSecret),
     EncapsulationAlgorithm: required(encapsulationAlgorithm),
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: encapsulation },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm }) {
     const capsule = input.SharedSecretCiphertextBlob
     demandCapsule(keys.KeyId.spec, capsule)
+    const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
     return {
       KeyId: keys.KeyId.arn,
-      SharedSecret: await hsm.decapsulate(await currentMaterial(materials, keys.KeyId), capsule),
+      SharedSecret: await hsm.decapsulate(version, capsule),
       EncapsulationAlgorithm: input.EncapsulationAlgorithm,
+      ...toldVersion(keys.KeyId, version),
     }
   },
 })

@@ -3,6 +3,7 @@ import { demandCiphertext } from '../../lib/keys/demands.ts'
 import { open, toldIds } from '../../lib/keys/encryption.ts'
 import { answerTo } from '../../lib/keys/recipients.ts'
 import { encryption } from '../../lib/keys/rules.ts'
+import { toldVersion } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -13,6 +14,7 @@ import {
   encryptionContext,
   grantTokens,
   keyId,
+  keyVersionId,
   materialId,
   plaintext,
   recipient,
@@ -32,6 +34,7 @@ export const decrypt = operation({
     Recipient: recipient,
     DryRun: dryRun,
     DryRunModifiers: dryRunModifiers,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: keyId,
@@ -39,17 +42,25 @@ export const decrypt = operation({
     EncryptionAlgorithm: encryptionAlgorithm,
     CiphertextForRecipient: ciphertext,
     KeyMaterialId: materialId,
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: encryption('', 'CiphertextBlob') },
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note, recipient: to }) {
-    const { EncryptionAlgorithm, CiphertextBlob = new Uint8Array(), EncryptionContext } = input
-    const opened = await open({ materials, hsm }, keys.KeyId, EncryptionAlgorithm, CiphertextBlob, EncryptionContext)
+    const { EncryptionAlgorithm: algorithm, CiphertextBlob: blob = new Uint8Array() } = input
+    const { EncryptionContext: context, KeyVersionId: versionId } = input
+    const opened = await open({ materials, hsm }, keys.KeyId, { algorithm, blob, context, versionId })
     const { keyMaterialId } = toldIds({ keyMaterialId: opened.material })
     if (keyMaterialId !== undefined) note({ keyMaterialId })
     const answer = await answerTo(to, hsm, 'Plaintext', opened.plaintext)
-    return { KeyId: keys.KeyId.arn, ...answer, EncryptionAlgorithm, KeyMaterialId: to ? undefined : keyMaterialId }
+    return {
+      KeyId: keys.KeyId.arn,
+      ...answer,
+      EncryptionAlgorithm: algorithm,
+      KeyMaterialId: to ? undefined : keyMaterialId,
+      ...toldVersion(keys.KeyId, opened.material),
+    }
   },
 })
 

@@ -1,8 +1,8 @@
 import { peerPoint } from '../../lib/crypto/agreement.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
 import { answerTo } from '../../lib/keys/recipients.ts'
 import { agreement } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToUse } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -12,6 +12,7 @@ import {
   keyAgreementAlgorithm,
   keyId,
   keyOrigin,
+  keyVersionId,
   publicKey,
   recipient,
   sharedSecret,
@@ -30,6 +31,7 @@ export const deriveSharedSecret = operation({
     GrantTokens: grantTokens,
     DryRun: dryRun,
     Recipient: recipient,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: required(keyId),
@@ -37,18 +39,21 @@ export const deriveSharedSecret = operation({
     CiphertextForRecipient: ciphertext,
     KeyAgreementAlgorithm: required(keyAgreementAlgorithm),
     KeyOrigin: required(keyOrigin),
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: agreement },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, recipient: to }) {
     const key = keys.KeyId
     const peer = peerPoint(input.PublicKey, key.spec)
-    const secret = await hsm.deriveSharedSecret(await currentMaterial(materials, key), peer)
+    const version = await versionToUse(materials, key, input.KeyVersionId)
+    const secret = await hsm.deriveSharedSecret(version, peer)
     return {
       KeyId: key.arn,
       ...(await answerTo(to, hsm, 'SharedSecret', secret)),
       KeyAgreementAlgorithm: input.KeyAgreementAlgorithm,
       KeyOrigin: key.origin,
+      ...toldVersion(key, version),
     }
   },
 })

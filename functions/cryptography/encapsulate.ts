@@ -1,7 +1,8 @@
 import { encapsulateTo } from '../../lib/crypto/encapsulation.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial, publicKeyOf } from '../../lib/keys/materials.ts'
+import { publicKeyOf } from '../../lib/keys/materials.ts'
 import { encapsulation } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToUse } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -10,6 +11,7 @@ import {
   encapsulationAlgorithm,
   grantTokens,
   keyId,
+  keyVersionId,
   sharedSecret,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
@@ -24,22 +26,26 @@ export const encapsulate = operation({
     EncapsulationAlgorithm: required(encapsulationAlgorithm),
     GrantTokens: grantTokens,
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: required(keyId),
     SharedSecret: required(sharedSecret),
     SharedSecretCiphertextBlob: required(ciphertext),
     EncapsulationAlgorithm: required(encapsulationAlgorithm),
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: encapsulation },
   needs: ['materials'],
   async run({ input, keys, materials }) {
-    const { secret, ciphertext: blob } = encapsulateTo(publicKeyOf(await currentMaterial(materials, keys.KeyId)))
+    const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
+    const { secret, ciphertext: blob } = encapsulateTo(publicKeyOf(version))
     return {
       KeyId: keys.KeyId.arn,
       SharedSecret: secret,
       SharedSecretCiphertextBlob: blob,
       EncapsulationAlgorithm: input.EncapsulationAlgorithm,
+      ...toldVersion(keys.KeyId, version),
     }
   },
 })

@@ -1,9 +1,9 @@
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
 import { macs } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToUse } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
-import { dryRun, grantTokens, keyId, mac, macAlgorithm, message } from '../../lib/schema/members.ts'
+import { dryRun, grantTokens, keyId, keyVersionId, mac, macAlgorithm, message } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
 
 export const generateMac = operation({
@@ -17,16 +17,23 @@ export const generateMac = operation({
     MacAlgorithm: required(macAlgorithm),
     GrantTokens: grantTokens,
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
-  output: struct({ Mac: required(mac), MacAlgorithm: required(macAlgorithm), KeyId: required(keyId) }),
+  output: struct({
+    Mac: required(mac),
+    MacAlgorithm: required(macAlgorithm),
+    KeyId: required(keyId),
+    KeyVersionId: keyVersionId,
+  }),
   on: { KeyId: macs },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm }) {
-    const material = await currentMaterial(materials, keys.KeyId)
+    const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
     return {
-      Mac: await hsm.generateMac(material, input.Message),
+      Mac: await hsm.generateMac(version, input.Message),
       MacAlgorithm: input.MacAlgorithm,
       KeyId: keys.KeyId.arn,
+      ...toldVersion(keys.KeyId, version),
     }
   },
 })

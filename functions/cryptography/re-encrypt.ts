@@ -48,13 +48,13 @@ export const reEncrypt = operation({
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
-    const { CiphertextBlob = new Uint8Array(), SourceEncryptionContext, DestinationEncryptionContext } = input
+    const { CiphertextBlob: blob = new Uint8Array(), SourceEncryptionContext: context } = input
     const [from, to] = [input.SourceEncryptionAlgorithm, input.DestinationEncryptionAlgorithm]
     const destination = await currentMaterial(materials, keys.DestinationKeyId)
-    const source = await open({ materials, hsm }, keys.SourceKeyId, from, CiphertextBlob, SourceEncryptionContext)
+    const source = await open({ materials, hsm }, keys.SourceKeyId, { algorithm: from, blob, context })
     const told = toldIds({ sourceKeyMaterialId: source.material, destinationKeyMaterialId: destination })
     note(told)
-    const sealed = (plaintext: Uint8Array) => seal(hsm, destination, to, plaintext, DestinationEncryptionContext)
+    const sealed = (plaintext: Uint8Array) => seal(hsm, destination, to, plaintext, input.DestinationEncryptionContext)
     return {
       CiphertextBlob: await wipedAfter(source.plaintext, sealed),
       SourceKeyId: keys.SourceKeyId.arn,

@@ -1,12 +1,13 @@
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
 import { signing } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToUse } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
   dryRun,
   grantTokens,
   keyId,
+  keyVersionId,
   message,
   messageType,
   signature,
@@ -26,20 +27,23 @@ export const sign = operation({
     GrantTokens: grantTokens,
     SigningAlgorithm: required(signingAlgorithm),
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: required(keyId),
     Signature: required(signature),
     SigningAlgorithm: required(signingAlgorithm),
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: signing },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm }) {
-    const material = await currentMaterial(materials, keys.KeyId)
+    const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
     return {
       KeyId: keys.KeyId.arn,
-      Signature: await hsm.sign(material, input.SigningAlgorithm, input.MessageType, input.Message),
+      Signature: await hsm.sign(version, input.SigningAlgorithm, input.MessageType, input.Message),
       SigningAlgorithm: input.SigningAlgorithm,
+      ...toldVersion(keys.KeyId, version),
     }
   },
 })

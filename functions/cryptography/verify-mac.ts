@@ -1,11 +1,11 @@
 import { equal } from '../../lib/bytes.ts'
 import { KMSInvalidMacException } from '../../lib/errors.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
 import { macs } from '../../lib/keys/rules.ts'
+import { firstOf, toldVersion, versionsToTry } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
-import { dryRun, grantTokens, keyId, mac, macAlgorithm, message } from '../../lib/schema/members.ts'
+import { dryRun, grantTokens, keyId, keyVersionId, mac, macAlgorithm, message } from '../../lib/schema/members.ts'
 import { boolean } from '../../lib/schema/scalars.ts'
 import { required } from '../../lib/schema/shape.ts'
 
@@ -21,14 +21,23 @@ export const verifyMac = operation({
     Mac: required(mac),
     GrantTokens: grantTokens,
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
-  output: struct({ KeyId: required(keyId), MacValid: required(boolean), MacAlgorithm: required(macAlgorithm) }),
+  output: struct({
+    KeyId: required(keyId),
+    MacValid: required(boolean),
+    MacAlgorithm: required(macAlgorithm),
+    KeyVersionId: keyVersionId,
+  }),
   on: { KeyId: macs },
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm }) {
-    const material = await currentMaterial(materials, keys.KeyId)
-    if (!equal(await hsm.generateMac(material, input.Message), input.Mac)) throw new KMSInvalidMacException()
-    return { KeyId: keys.KeyId.arn, MacValid: true, MacAlgorithm: input.MacAlgorithm }
+    const { Message, Mac, MacAlgorithm, KeyVersionId } = input
+    const maker = await firstOf(versionsToTry(materials, keys.KeyId, KeyVersionId), async (version) =>
+      equal(await hsm.generateMac(version, Message), Mac),
+    )
+    if (!maker) throw new KMSInvalidMacException()
+    return { KeyId: keys.KeyId.arn, MacValid: true, MacAlgorithm, ...toldVersion(keys.KeyId, maker) }
   },
 })
 

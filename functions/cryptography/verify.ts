@@ -1,14 +1,16 @@
 import { isSignature } from '../../lib/crypto/signing.ts'
 import { KMSInvalidSignatureException } from '../../lib/errors.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial, publicKeyOf } from '../../lib/keys/materials.ts'
+import { publicKeyOf } from '../../lib/keys/materials.ts'
 import { signing } from '../../lib/keys/rules.ts'
+import { firstOf, toldVersion, versionsToTry } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
   dryRun,
   grantTokens,
   keyId,
+  keyVersionId,
   message,
   messageType,
   signature,
@@ -30,19 +32,23 @@ export const verify = operation({
     SigningAlgorithm: required(signingAlgorithm),
     GrantTokens: grantTokens,
     DryRun: dryRun,
+    KeyVersionId: keyVersionId,
   }),
   output: struct({
     KeyId: required(keyId),
     SignatureValid: required(boolean),
     SigningAlgorithm: required(signingAlgorithm),
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: signing },
   needs: ['materials'],
   async run({ input, keys, materials }) {
-    const spki = publicKeyOf(await currentMaterial(materials, keys.KeyId))
     const { SigningAlgorithm, MessageType, Message, Signature } = input
-    if (!isSignature(SigningAlgorithm, MessageType, spki, Message, Signature)) throw new KMSInvalidSignatureException()
-    return { KeyId: keys.KeyId.arn, SignatureValid: true, SigningAlgorithm }
+    const signer = await firstOf(versionsToTry(materials, keys.KeyId, input.KeyVersionId), (version) =>
+      isSignature(SigningAlgorithm, MessageType, publicKeyOf(version), Message, Signature),
+    )
+    if (!signer) throw new KMSInvalidSignatureException()
+    return { KeyId: keys.KeyId.arn, SignatureValid: true, SigningAlgorithm, ...toldVersion(keys.KeyId, signer) }
   },
 })
 

@@ -1,11 +1,12 @@
 import { algorithmsOf } from '../../lib/crypto/specs.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { currentMaterial, publicKeyOf } from '../../lib/keys/materials.ts'
+import { publicKeyOf } from '../../lib/keys/materials.ts'
 import { algorithmList } from '../../lib/keys/metadata.ts'
 import { publication } from '../../lib/keys/rules.ts'
+import { toldVersion, versionToPublish } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { list, struct } from '../../lib/schema/collections.ts'
-import { grantTokens, keyId, publicKey } from '../../lib/schema/members.ts'
+import { grantTokens, keyId, keyVersionId, publicKey } from '../../lib/schema/members.ts'
 import { string } from '../../lib/schema/scalars.ts'
 import { required } from '../../lib/schema/shape.ts'
 
@@ -16,7 +17,7 @@ export const getPublicKey = operation({
   readOnly: true,
   route: 'GET /keys/{KeyId}/public-key',
   summary: 'The public half of an asymmetric key, as SPKI in DER; a disabled key has one too.',
-  input: struct({ KeyId: required(keyId), GrantTokens: grantTokens }),
+  input: struct({ KeyId: required(keyId), GrantTokens: grantTokens, KeyVersionId: keyVersionId }),
   output: struct({
     KeyId: required(keyId),
     PublicKey: required(publicKey),
@@ -27,18 +28,21 @@ export const getPublicKey = operation({
     SigningAlgorithms: words,
     KeyAgreementAlgorithms: words,
     EncapsulationAlgorithms: words,
+    KeyVersionId: keyVersionId,
   }),
   on: { KeyId: publication },
   needs: ['materials'],
-  async run({ keys, materials }) {
+  async run({ input, keys, materials }) {
     const { KeyId: key } = keys
+    const version = await versionToPublish(materials, key, input.KeyVersionId)
     return {
       KeyId: key.arn,
-      PublicKey: publicKeyOf(await currentMaterial(materials, key)),
+      PublicKey: publicKeyOf(version),
       CustomerMasterKeySpec: key.spec,
       KeySpec: key.spec,
       KeyUsage: key.usage,
       [algorithmList[key.usage]]: algorithmsOf(key.spec, key.usage),
+      ...toldVersion(key, version),
     }
   },
 })

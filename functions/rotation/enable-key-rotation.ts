@@ -4,19 +4,26 @@ import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { keyId, rotationPeriod } from '../../lib/schema/members.ts'
-import { required } from '../../lib/schema/shape.ts'
+import { boolean } from '../../lib/schema/scalars.ts'
+import { required, withDefault } from '../../lib/schema/shape.ts'
 
+/** `CreateKeyVersions` is an extension: AWS KMS rotates symmetric keys only, and without it every other key is refused. */
 export const enableKeyRotation = operation({
   name: 'EnableKeyRotation',
   readOnly: false,
   route: 'PUT /keys/{KeyId}/rotation',
   summary: 'Has a key rotated automatically, every so many days.',
-  input: struct({ KeyId: required(keyId), RotationPeriodInDays: rotationPeriod }),
+  input: struct({
+    KeyId: required(keyId),
+    RotationPeriodInDays: rotationPeriod,
+    CreateKeyVersions: withDefault(boolean, false),
+  }),
   output: struct({}),
   on: { KeyId: { by: 'key', demands: demandOwnMaterial, states: states.usable } },
   needs: ['keyStore'],
   async run({ input, keys, now, keyStore }) {
-    await keyStore.replace(withRotation(keys.KeyId, input.RotationPeriodInDays, now))
+    const { RotationPeriodInDays, CreateKeyVersions } = input
+    await keyStore.replace(withRotation(keys.KeyId, RotationPeriodInDays, CreateKeyVersions, now))
     return {}
   },
 })

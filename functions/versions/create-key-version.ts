@@ -21,9 +21,8 @@ export const createKeyVersion = operation({
   async run({ input, keys: { KeyId: key }, now, keyStore, materials, hsm }) {
     await demandNewVersion(materials, key, input.SetAsPrimary)
     const rotation = input.SetAsPrimary ? 'ON_DEMAND' : undefined
-    const version = await addVersion({ keyStore, materials, hsm }, key, now, rotation)
-    const state = input.SetAsPrimary ? 'CURRENT' : 'NON_CURRENT'
-    return { KeyId: key.arn, KeyVersion: versionEntry(version, state) }
+    const made = await addVersion({ keyStore, materials, hsm }, key, now, rotation)
+    return { KeyId: key.arn, KeyVersion: versionEntry(made.key, made.version) }
   },
 })
 

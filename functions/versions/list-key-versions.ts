@@ -1,7 +1,7 @@
 import { serve } from '../../lib/http/serve.ts'
 import { endOf, pageOf, paging, slice } from '../../lib/keys/pages.ts'
 import { states } from '../../lib/keys/states.ts'
-import { materialStateOf, versionEntry, versionSortValue, versionsOf } from '../../lib/keys/versions.ts'
+import { versionEntry, versionSortValue, versionsOf } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { list, struct } from '../../lib/schema/collections.ts'
 import { keyId, keyVersion, page, pageEnd } from '../../lib/schema/members.ts'
@@ -23,7 +23,7 @@ export const listKeyVersions = operation({
     const last = items.at(-1)
     return {
       KeyId: key.arn,
-      KeyVersions: items.map((version) => versionEntry(version, materialStateOf(key, version))),
+      KeyVersions: items.map((version) => versionEntry(key, version)),
       ...endOf(paging.versions, more, last && versionSortValue(last)),
     }
   },

@@ -1,9 +1,11 @@
 /** Encryption and decryption with keys of any kind: symmetric in the HSM; RSA with its public half here, and back there. */
 import type { EncryptionContext } from '../crypto/context.ts'
 import { encryptOaep } from '../crypto/rsa.ts'
+import { IncorrectKeyException, InvalidCiphertextException } from '../errors.ts'
 import type { Hsm, Materials } from '../ports.ts'
 import type { Key, Material } from './key.ts'
-import { currentMaterial, openerOf, publicKeyOf } from './materials.ts'
+import { openerOf, publicKeyOf } from './materials.ts'
+import { versionsToTry } from './versions.ts'
 
 /** @throws ValidationException when the plaintext is longer than an asymmetric algorithm can take */
 export async function seal(
@@ -22,21 +24,41 @@ interface Opened {
   readonly plaintext: Uint8Array
 }
 
-/** @throws InvalidCiphertextException, always the same */
+export interface Encrypted {
+  readonly algorithm: string
+  readonly blob: Uint8Array
+  readonly context?: EncryptionContext | undefined
+  /** The one version that may open it. A symmetric ciphertext names its own: then this is only a guard. */
+  readonly versionId?: string | undefined
+}
+
+/**
+ * What RSA encrypted does not tell its version: every enabled one is tried, newest first. Only a ciphertext that none of
+ * them opens costs as much as all of them, and then always does.
+ * @throws InvalidCiphertextException, always the same; IncorrectKeyException for a ciphertext of another version
+ */
 export async function open(
   ports: { readonly hsm: Hsm; readonly materials: Materials },
   key: Key,
-  algorithm: string,
-  blob: Uint8Array,
-  context: EncryptionContext = {},
+  { algorithm, blob, context = {}, versionId }: Encrypted,
 ): Promise<Opened> {
   const { hsm, materials } = ports
   if (algorithm === 'SYMMETRIC_DEFAULT') {
     const { material, ciphertext } = await openerOf(materials, key, blob)
+    if (versionId !== undefined && versionId !== material.id) {
+      throw new IncorrectKeyException('The key version in the request is not the one that encrypted the ciphertext.')
+    }
     return { material, plaintext: await hsm.decrypt(material, ciphertext, context) }
   }
-  const material = await currentMaterial(materials, key)
-  return { material, plaintext: await hsm.decryptAsymmetric(material, algorithm, blob) }
+  for await (const material of versionsToTry(materials, key, versionId)) {
+    const plaintext = await hsm.decryptAsymmetric(material, algorithm, blob).catch(unopened)
+    if (plaintext) return { material, plaintext }
+  }
+  throw new InvalidCiphertextException()
+}
+
+function unopened(error: unknown): undefined {
+  if (!(error instanceof InvalidCiphertextException)) throw error
 }
 
 /** Material ids by the names under which AWS tells them: of symmetric keys only. */

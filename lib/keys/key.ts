@@ -33,6 +33,8 @@ export interface Key {
   readonly currentMaterialId?: string
   /** The last version made, where that is not the current one: from it, each version names the one before. */
   readonly newestMaterialId?: string
+  /** Versions that nothing is done with, and that prove nothing. */
+  readonly disabledVersionIds?: readonly string[]
   /** While it is rotated automatically. */
   readonly rotation?: { readonly periodInDays: number; readonly nextAt: number }
   /** How often it was rotated on demand, which AWS limits for its lifetime. */

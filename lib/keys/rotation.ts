@@ -38,10 +38,11 @@ function demandSymmetric(key: Key): void {
 
 /**
  * A key with automatic rotation on. One that has it on already keeps its schedule, unless the period changes.
+ * @param versions whether the caller knows of key versions, which a key that AWS does not rotate gets
  * @throws UnsupportedOperationException
  */
-export function withRotation(key: Key, periodInDays: number | undefined, now: number): Key {
-  demandSymmetric(key)
+export function withRotation(key: Key, periodInDays: number | undefined, versions: boolean, now: number): Key {
+  if (!versions) demandSymmetric(key)
   if (key.rotation && (periodInDays === undefined || periodInDays === key.rotation.periodInDays)) return key
   const days = periodInDays ?? defaultPeriodInDays
   return { ...key, rotation: { periodInDays: days, nextAt: now + days * dayMs } }
@@ -72,7 +73,7 @@ export async function rotateOnDemand(ports: VersionPorts, key: Key, now: number)
     )
   }
   const counted = { ...key, onDemandRotations: rotations + 1 }
-  if (key.origin !== 'EXTERNAL') return addVersion(ports, counted, now, 'ON_DEMAND')
+  if (key.origin !== 'EXTERNAL') return (await addVersion(ports, counted, now, 'ON_DEMAND')).version
   await ports.keyStore.replace(withStagedCurrent(counted, now))
   return undefined
 }
@@ -94,7 +95,8 @@ export async function rotateIfDue(
   const periodMs = rotation.periodInDays * dayMs
   const periods = Math.floor((now - rotation.nextAt) / periodMs) + 1
   const next = { ...rotation, nextAt: rotation.nextAt + periods * periodMs }
-  return addVersion(ports, { ...key, rotation: next }, now, 'AUTOMATIC', announce)
+  const made = await addVersion(ports, { ...key, rotation: next }, now, 'AUTOMATIC', announce)
+  return made.version
 }
 
 type Entry = ReturnType<typeof importEntry>

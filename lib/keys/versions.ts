@@ -1,10 +1,21 @@
-import { KMSInternalException, LimitExceededException, NotFoundException, ValidationException } from '../errors.ts'
+import {
+  DisabledException,
+  KMSInternalException,
+  LimitExceededException,
+  NotFoundException,
+  UnsupportedOperationException,
+  ValidationException,
+} from '../errors.ts'
 import type { Hsm, Keys, Materials } from '../ports.ts'
 import type { Key, Material } from './key.ts'
-import { newMaterial } from './materials.ts'
+import { currentMaterial, newMaterial } from './materials.ts'
 
-/** Ours: each version is read whenever all are listed. */
-const atMost = 1000
+/**
+ * Ours. Each version is read whenever all are listed; and what an asymmetric or HMAC key may have made, each of its
+ * versions is tried for.
+ */
+const atMost = { symmetric: 1000, other: 100 } as const
+const isSymmetric = ({ spec }: Key): boolean => spec === 'SYMMETRIC_DEFAULT'
 
 export interface VersionPorts {
   readonly keyStore: Keys
@@ -33,12 +44,69 @@ export async function* newestFirst(materials: Materials, key: Key): AsyncGenerat
   }
 }
 
-/** @throws NotFoundException */
+const unknown = (key: Key, id: string) =>
+  new NotFoundException(`Key version '${id}' of key '${key.arn}' does not exist`)
+
+/**
+ * Without a look at the versions between: material that never became one could be found, but its id was told to nobody.
+ * @throws NotFoundException
+ */
 export async function versionOf(materials: Materials, key: Key, id: string): Promise<Material> {
   const version = await materials.find(key.id, id)
-  if (!version) throw new NotFoundException(`Key version '${id}' of key '${key.arn}' does not exist`)
+  if (!version) throw unknown(key, id)
   return version
 }
+
+/** The same for a change, which is made to nothing but a version. @throws NotFoundException */
+export async function versionNamed(materials: Materials, key: Key, id: string): Promise<Material> {
+  const version = (await versionsOf(materials, key)).find((each) => each.id === id)
+  if (!version) throw unknown(key, id)
+  return version
+}
+
+const isDisabled = ({ disabledVersionIds }: Key, { id }: Material): boolean => disabledVersionIds?.includes(id) ?? false
+
+/** The version that is named, enabled or not, otherwise the current one. @throws NotFoundException */
+export const versionToPublish = (materials: Materials, key: Key, id: string | undefined): Promise<Material> =>
+  id === undefined ? currentMaterial(materials, key) : versionOf(materials, key, id)
+
+/** The version that is named, otherwise the current one. @throws NotFoundException, DisabledException */
+export async function versionToUse(materials: Materials, key: Key, id: string | undefined): Promise<Material> {
+  const version = await versionToPublish(materials, key, id)
+  if (isDisabled(key, version)) {
+    throw new DisabledException(`Key version '${version.id}' of key '${key.arn}' is disabled`)
+  }
+  return version
+}
+
+/**
+ * The versions that may have made something: the one that is named, otherwise every enabled one, newest first.
+ * @throws NotFoundException, DisabledException
+ */
+export async function* versionsToTry(
+  materials: Materials,
+  key: Key,
+  id: string | undefined,
+): AsyncGenerator<Material, void> {
+  if (id !== undefined) return yield await versionToUse(materials, key, id)
+  for await (const version of newestFirst(materials, key)) if (!isDisabled(key, version)) yield version
+}
+
+/** The first version for which it holds. */
+export async function firstOf(
+  versions: AsyncIterable<Material>,
+  holds: (version: Material) => boolean | Promise<boolean>,
+): Promise<Material | undefined> {
+  for await (const version of versions) if (await holds(version)) return version
+  return undefined
+}
+
+/**
+ * Which version something was done with: told where there are several, which AWS's keys of these specs never have. Of
+ * symmetric keys AWS tells the key material itself.
+ */
+export const toldVersion = (key: Key, { id, number }: Material) =>
+  !isSymmetric(key) && (number > 1 || newestIdOf(key) !== id) ? { KeyVersionId: id } : {}
 
 /** @param before the number of the version that follows it */
 function versionIn(key: Key, material: Material | undefined, before = Number.POSITIVE_INFINITY): Material {
@@ -62,7 +130,7 @@ export async function addVersion(
   now: number,
   rotation?: NonNullable<Material['rotation']>['type'],
   announce?: (version: Material) => Promise<void>,
-): Promise<Material> {
+): Promise<{ readonly key: Key; readonly version: Material }> {
   const follows = newestIdOf(key)
   const { number = 0 } = follows === undefined ? {} : versionIn(key, await materials.find(key.id, follows))
   const version: Material = {
@@ -73,20 +141,47 @@ export async function addVersion(
   await materials.create(version)
   await announce?.(version)
   const { newestMaterialId: _, ...kept } = key
-  await keyStore.replace(
-    rotation ? { ...kept, currentMaterialId: version.id } : { ...key, newestMaterialId: version.id },
-  )
-  return version
+  const changed = rotation ? { ...kept, currentMaterialId: version.id } : { ...key, newestMaterialId: version.id }
+  await keyStore.replace(changed)
+  return { key: changed, version }
 }
 
 /** @throws ValidationException, LimitExceededException when the key has all the versions that it may be given */
 export async function demandNewVersion(materials: Materials, key: Key, primary: boolean): Promise<void> {
-  if (!primary && key.spec === 'SYMMETRIC_DEFAULT') {
+  if (!primary && isSymmetric(key)) {
     throw new ValidationException('SetAsPrimary can only be false for asymmetric and HMAC keys.')
   }
+  const most = isSymmetric(key) ? atMost.symmetric : atMost.other
   for await (const { number } of newestFirst(materials, key)) {
-    if (number < atMost) return
-    throw new LimitExceededException(`${key.arn} already has ${atMost} versions.`)
+    if (number < most) return
+    throw new LimitExceededException(`${key.arn} already has ${most} versions.`)
+  }
+}
+
+interface VersionChange {
+  readonly SetAsPrimary?: boolean | undefined
+  readonly Enabled?: boolean | undefined
+}
+
+/** The key with one of its versions changed. @throws UnsupportedOperationException, ValidationException */
+export function withVersion(key: Key, { id }: Material, { SetAsPrimary, Enabled }: VersionChange): Key {
+  // Whatever was encrypted would not open while its material is disabled, and the newest material is the only current one.
+  if (isSymmetric(key))
+    throw new UnsupportedOperationException('Only asymmetric and HMAC keys have versions to change.')
+  const disabled = new Set(key.disabledVersionIds)
+  if (Enabled) disabled.delete(id)
+  if (Enabled === false) disabled.add(id)
+  const currentId = SetAsPrimary ? id : key.currentMaterialId
+  if (currentId !== undefined && disabled.has(currentId)) {
+    throw new ValidationException('The primary version of a key cannot be disabled.')
+  }
+  const { newestMaterialId: _, disabledVersionIds: __, ...kept } = key
+  const newestId = newestIdOf(key)
+  return {
+    ...kept,
+    ...(currentId !== undefined && { currentMaterialId: currentId }),
+    ...(newestId !== undefined && newestId !== currentId && { newestMaterialId: newestId }),
+    ...(disabled.size > 0 && { disabledVersionIds: [...disabled] }),
   }
 }
 
@@ -98,14 +193,14 @@ type State = 'CURRENT' | 'NON_CURRENT' | 'PENDING_ROTATION'
 /** Of versions after the current one: whether they wait to become it. */
 export const materialStateOf = (key: Key, version: Material): State => {
   if (version.id === key.currentMaterialId) return 'CURRENT'
-  return key.spec === 'SYMMETRIC_DEFAULT' && version.id === key.newestMaterialId ? 'PENDING_ROTATION' : 'NON_CURRENT'
+  return isSymmetric(key) && version.id === key.newestMaterialId ? 'PENDING_ROTATION' : 'NON_CURRENT'
 }
 
-/** What CreateKeyVersion and ListKeyVersions say of one. */
-export const versionEntry = (version: Material, state: State) => ({
+/** What is said of a version where it is listed or changed. */
+export const versionEntry = (key: Key, version: Material) => ({
   KeyVersionId: version.id,
   VersionNumber: version.number,
-  State: state,
+  State: isDisabled(key, version) ? 'DISABLED' : materialStateOf(key, version),
   CreationDate: version.createdAt,
   RotationDate: version.rotation?.at,
   RotationType: version.rotation?.type,

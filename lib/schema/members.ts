@@ -140,9 +140,12 @@ export const tagKeys = list(string({ min: 1, max: 128 }))
 
 export const rotationPeriod = integer(90, 2560)
 
-/** Ours: a version of a key; its id is that of its key material. */
+/** Ours: a version of a key, by the id of its key material. AWS's clients neither send it nor read it. */
+export const keyVersionId = materialId
+
+/** Ours: one version, as it is listed. */
 export const keyVersion = struct({
-  KeyVersionId: required(materialId),
+  KeyVersionId: required(keyVersionId),
   VersionNumber: required(integer(1, 0x7fffffff)),
   State: required(string()),
   CreationDate: required(timestamp),

@@ -98,6 +98,7 @@ export const keyKind: Kind<Key> = {
     tags: pairs,
     currentMaterialId: optional(text),
     newestMaterialId: optional(text),
+    disabledVersionIds: optional(list(text)),
     rotation: optional(record<NonNullable<Key['rotation']>>({ periodInDays: whole, nextAt: whole })),
     onDemandRotations: optional(whole),
     keyStore: optional(record<NonNullable<Key['keyStore']>>({ id: text, externalKeyId: optional(text) })),

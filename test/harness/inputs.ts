@@ -24,7 +24,7 @@ export interface Stage {
   readonly connected: string
   readonly disconnected: string
   readonly signing: { readonly keyId: string; readonly signature: string }
-  readonly macs: { readonly keyId: string; readonly mac: string }
+  readonly macs: { readonly keyId: string; readonly versionId: string; readonly mac: string }
   readonly agreement: { readonly keyId: string; readonly publicKey: string }
   readonly encapsulation: { readonly keyId: string; readonly capsule: string }
   /** A key with imported material, and what imports the same again. */
@@ -95,7 +95,7 @@ export async function stage(world: TestWorld): Promise<Stage> {
     connected,
     disconnected,
     signing: { keyId: signer.keyId, signature: base64(await world.hsm.sign(signer, 'ECDSA_SHA_256', 'RAW', message)) },
-    macs: { keyId: hmac.keyId, mac: base64(await world.hsm.generateMac(hmac, message)) },
+    macs: { keyId: hmac.keyId, versionId: hmac.id, mac: base64(await world.hsm.generateMac(hmac, message)) },
     agreement: { keyId: party.keyId, publicKey: base64(publicKeyOf(party)) },
     external: await external(world),
     encapsulation: {
@@ -197,6 +197,7 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   UpdateAlias: ({ alias, otherKeyId }) => ({ AliasName: alias, TargetKeyId: otherKeyId }),
   UpdateCustomKeyStore: ({ connected }) => ({ CustomKeyStoreId: connected, NewCustomKeyStoreName: 'renamed' }),
   UpdateKeyDescription: ({ keyId }) => ({ KeyId: keyId, Description: 'described' }),
+  UpdateKeyVersion: ({ macs }) => ({ KeyId: macs.keyId, KeyVersionId: macs.versionId, SetAsPrimary: true }),
   Verify: ({ signing }) => ({
     KeyId: signing.keyId,
     Message: base64('plaintext'),

@@ -17,6 +17,7 @@ const kinds: Readonly<Record<string, Members>> = {
   GetPublicKey: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   ImportKeyMaterial: { Origin: 'EXTERNAL' },
   Sign: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
+  UpdateKeyVersion: { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
   Verify: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   VerifyMac: { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
 }
@@ -95,6 +96,11 @@ const scenes: Readonly<Record<string, (scene: Scene) => Promise<Members>>> = {
   ListResourceTags: after('TagResource', { Tags: [{ TagKey: 'CostCenter', TagValue: '87654' }] }),
   ReEncrypt: (scene) => encrypted(scene, scene.request.SourceEncryptionContext),
   UpdateCustomKeyStore: keyStore,
+  UpdateKeyVersion: async ({ call, KeyId }) => {
+    await call('CreateKeyVersion', { KeyId })
+    const { KeyVersions } = await call('ListKeyVersions', { KeyId })
+    return { KeyVersionId: KeyVersions[0].KeyVersionId }
+  },
   Verify: async ({ call, KeyId, request: { Message, SigningAlgorithm } }) => {
     const { Signature } = await call('Sign', { KeyId, Message, SigningAlgorithm })
     return { Signature }

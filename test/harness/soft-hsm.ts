@@ -36,6 +36,11 @@ export class SoftHsm implements Hsm {
     return createHmac('sha256', key).update(fields(owner)).update(blob).digest()
   }
 
+  /** Takes a known key in as one of a key's versions. */
+  wrapKey(version: Parameters<typeof ownerOf>[0], key: Uint8Array): WrappedKey {
+    return this.#wrap(ownerOf(version), key)
+  }
+
   #unwrap(owner: Owner, wrapped: WrappedKey): Uint8Array {
     if (this.failure) throw this.failure
     if (!equal(this.#bindingOf(owner, wrapped.blob), wrapped.binding)) throw new KeyUnavailableException()
