@@ -25,6 +25,12 @@ const access = {
   lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
   accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem'] },
+  principals: {
+    items: ['USER#*', 'ROLE#*', 'GROUP#*', 'POLICY#*', 'OIDC#*', 'NAME#*', 'LINK#*'],
+    indexes: ['GSI1'],
+    writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+    lists: true,
+  },
   hsm: { items: [], indexes: [], writes: [] },
   keyStores: { items: ['STORE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   clusters: { items: [], indexes: [], writes: [] },
@@ -62,6 +68,9 @@ const onItems = (actions: readonly string[], items: readonly string[]): Statemen
   Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
 })
 
+/** Who signs a request may be a user or a session of a role, with policies and groups. */
+const callers = ['GROUP#*', 'POLICY#*', 'ROLE#*', 'USER#*']
+
 /** The item that the health check asks for; it need not be there. */
 const checked = (kebab: string): readonly string[] => (kebab === frontDoor ? ['CHECK'] : [])
 
@@ -98,7 +107,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
   return [
     onItems(
       lists ? ['dynamodb:GetItem', 'dynamodb:Query'] : ['dynamodb:GetItem'],
-      unique([...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...checked(kebab)]),
+      unique([...callers, ...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...checked(kebab)]),
     ),
     ...(indexes.length > 0
       ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]

@@ -1,5 +1,8 @@
-import { InvalidSignatureException, UnrecognizedClientException } from './errors.ts'
-import type { Caller } from './identity/caller.ts'
+import { InvalidSignatureException, KMSInternalException, UnrecognizedClientException } from './errors.ts'
+import type { AccessKey, Caller } from './identity/caller.ts'
+import type { User } from './identity/entities.ts'
+import type { Principals } from './identity/ports.ts'
+import { callerOf } from './identity/principals.ts'
 import type { SigningKeys } from './identity/signing-keys.ts'
 import { readSignature, signatureMatches } from './identity/sigv4.ts'
 import type { Request } from './operation.ts'
@@ -8,6 +11,7 @@ import type { AccessKeys } from './ports.ts'
 export interface Authentication {
   readonly region: string
   readonly accessKeys: AccessKeys
+  readonly principals: Principals
   readonly signingKeys: SigningKeys
 }
 
@@ -22,8 +26,9 @@ export async function authenticate(request: Request, at: Authentication, now: nu
   const expected = { service: 'kms', region: at.region, now }
   const signature = readSignature(request, expected)
   const found = await at.accessKeys.find(signature.accessKeyId)
+  const user = await ownerOf(found, signature.accessKeyId, at)
   // Only temporary credentials come with a token, and there are none yet: one beside a long-lived key is refused.
-  const accessKey = found?.status === 'Active' && signature.sessionToken === undefined ? found : undefined
+  const accessKey = found && isActive(found, user) && signature.sessionToken === undefined ? found : undefined
   const key = await at.signingKeys.of(accessKey, signature)
   // Both paths name the same members, so it is the same request whichever of them was signed.
   const { strictPath: path } = request
@@ -39,5 +44,20 @@ export async function authenticate(request: Request, at: Authentication, now: nu
         'Key and signing method. Consult the service documentation for details.',
     )
   }
+  if (user) return callerOf(user, accessKey.id, at.principals)
+  // INVARIANT: an access key that is no user's is the root user's.
+  if (!accessKey.principal) throw new KMSInternalException()
   return { ...accessKey.principal, accessKeyId: accessKey.id }
 }
+
+/** The user that an access key says it is of. One that does not exist is looked for all the same, for as long. */
+async function ownerOf(found: AccessKey | undefined, id: string, at: Authentication): Promise<User | undefined> {
+  if (found && found.userId === undefined) return
+  return at.principals.users.find(found?.userId ?? id)
+}
+
+/** A user's record alone says which access keys it has; the root user's say it themselves. */
+const isActive = (found: AccessKey, user: User | undefined): boolean =>
+  found.userId === undefined
+    ? found.status === 'Active'
+    : user?.accessKeys.some(({ id, status }) => id === found.id && status === 'Active') === true

@@ -9,6 +9,7 @@ import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
 import type { AccessKey } from './identity/caller.ts'
+import type { Principals } from './identity/ports.ts'
 import type { DueKind, DueShard } from './keys/due.ts'
 import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
 import type { KeyUse } from './keys/usage.ts'
@@ -106,6 +107,8 @@ export interface AccessKeys {
   find(id: string, read?: Read): Promise<AccessKey | undefined>
   /** @throws Conflict when the id is taken */
   create(accessKey: AccessKey): Promise<void>
+  /** Removes an access key that no user's record lists any more. */
+  remove(accessKey: AccessKey): Promise<void>
 }
 
 /** What a wrapped key belongs to. Its MAC covers every member: a blob moved to another owner does not open. */
@@ -266,6 +269,7 @@ export interface Ports {
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
+  readonly principals: Principals
   readonly lastUsage: LastUsage
   readonly hsm: Hsm
   readonly keyStores: KeyStores

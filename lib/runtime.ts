@@ -58,7 +58,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   })
   const hsm = await openHsm({ ...hsmOptions(config), now })
   const sink = await openSink(config)
-  const { keys: keyStore, materials, aliases, accessKeys, keyStores, uses } = store
+  const { keys: keyStore, materials, aliases, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
   const proxies = openHttps(proxyOptions(config))
   const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
@@ -67,6 +67,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     materials,
     aliases,
     accessKeys,
+    principals,
     lastUsage,
     hsm,
     keyStores,

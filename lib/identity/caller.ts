@@ -33,12 +33,17 @@ export type Caller = PolicyCaller & {
   }
 }
 
-/** A long-lived access key. Its secret is HMAC key material of the HSM: `wrapped` holds "AWS4" + secret. */
+/**
+ * A long-lived access key. Its secret is HMAC key material of the HSM: `wrapped` holds "AWS4" + secret. It is a user's,
+ * whose record then says whether it is active, or else the root user's.
+ */
 export interface AccessKey {
   readonly id: string
   readonly account: string
-  readonly status: 'Active' | 'Inactive'
-  readonly principal: Extract<PolicyCaller, { type: 'Root' }>
   readonly createdAt: number
   readonly wrapped: WrappedKey
+  /** Unique id of the user. */
+  readonly userId?: string
+  readonly principal?: Extract<PolicyCaller, { type: 'Root' }>
+  readonly status?: 'Active' | 'Inactive'
 }

@@ -10,4 +10,7 @@ export const accessKeysIn = (table: Table): AccessKeys => ({
   async create(accessKey) {
     await table.create(toItem(accessKeyKind, accessKey))
   },
+  async remove(accessKey) {
+    await table.erase(accessKeyAt(accessKey.id), accessKey.createdAt)
+  },
 })

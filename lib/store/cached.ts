@@ -3,9 +3,12 @@
  * is seen at once.
  */
 import type { AccessKey } from '../identity/caller.ts'
+import type { Principals } from '../identity/ports.ts'
 import type { Alias, Key, Material } from '../keys/key.ts'
-import type { AccessKeys, Aliases, KeyStores, Keys, Materials, Read, Uses } from '../ports.ts'
+import type { AccessKeys, Aliases, KeyStores, Keys, Materials, Uses } from '../ports.ts'
 import { type AccountKeyStores, noKeyStores } from '../stores/key-store.ts'
+import { cachedPrincipals } from './cached-principals.ts'
+import { type CacheBounds, changing, ReadCache } from './read-cache.ts'
 
 /** The ports that the store keeps. */
 export interface Records {
@@ -13,106 +16,9 @@ export interface Records {
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
+  readonly principals: Principals
   readonly keyStores: KeyStores
   readonly uses: Uses
-}
-
-export interface CacheBounds {
-  /** How old an answer may be; 0 keeps none. */
-  readonly ttlMs: number
-  /** Of each kind of record, and as many again that were asked for and do not exist. */
-  readonly capacity: number
-  /** Milliseconds since any origin. */
-  readonly now: () => number
-}
-
-interface Answer<T> {
-  readonly value: T
-  readonly askedAt: number
-}
-
-/** Answers that were given, least lately used first. */
-class Answers<T> {
-  readonly #byId = new Map<string, Answer<T>>()
-  readonly #capacity: number
-
-  constructor(capacity: number) {
-    this.#capacity = capacity
-  }
-
-  get(id: string): Answer<T> | undefined {
-    const answer = this.#byId.get(id)
-    if (answer) {
-      this.#byId.delete(id)
-      this.#byId.set(id, answer)
-    }
-    return answer
-  }
-
-  set(id: string, answer: Answer<T>): void {
-    this.#byId.delete(id)
-    this.#byId.set(id, answer)
-    if (this.#byId.size > this.#capacity) this.#byId.delete(this.#byId.keys().next().value ?? id)
-  }
-
-  delete(id: string): void {
-    this.#byId.delete(id)
-  }
-}
-
-/** Answers of one kind of record, and the reads under way. */
-export class ReadCache<T> {
-  readonly #bounds: CacheBounds
-  readonly #found: Answers<T>
-  /** Apart, so that asking for what does not exist, which needs no credentials, pushes out nothing that does. */
-  readonly #absent: Answers<undefined>
-  readonly #reading = new Map<string, Promise<T | undefined>>()
-
-  constructor(bounds: CacheBounds) {
-    this.#bounds = bounds
-    this.#found = new Answers(bounds.capacity)
-    this.#absent = new Answers(bounds.capacity)
-  }
-
-  async read(id: string, read: Read | undefined, ask: () => Promise<T | undefined>): Promise<T | undefined> {
-    if (!read?.fresh) {
-      const answer = this.#found.get(id) ?? this.#absent.get(id)
-      if (answer && this.#isYoung(answer)) return answer.value
-      const underWay = this.#reading.get(id)
-      if (underWay) return underWay
-    }
-    // A fresh read does not join one under way, which may have been answered before the caller asked.
-    const askedAt = this.#bounds.now()
-    const reading = ask()
-    this.#reading.set(id, reading)
-    try {
-      const value = await reading
-      if (this.#reading.get(id) === reading) this.#keep(id, value, askedAt)
-      return value
-    } finally {
-      if (this.#reading.get(id) === reading) this.#reading.delete(id)
-    }
-  }
-
-  /** After a write, whether or not it is known to be done: reads that began before it are no longer kept either. */
-  forget(id: string): void {
-    this.#found.delete(id)
-    this.#absent.delete(id)
-    this.#reading.delete(id)
-  }
-
-  #isYoung({ askedAt }: Answer<unknown>): boolean {
-    const age = this.#bounds.now() - askedAt
-    // A clock that was set back makes an answer of unknown age.
-    return age >= 0 && age < this.#bounds.ttlMs
-  }
-
-  #keep(id: string, value: T | undefined, askedAt: number): void {
-    this.#found.delete(id)
-    this.#absent.delete(id)
-    if (value === undefined) this.#absent.set(id, { value: undefined, askedAt })
-    else this.#found.set(id, { value, askedAt })
-  }
 }
 
 /** The store behind a memory of what it last answered. */
@@ -125,13 +31,6 @@ export function cached(store: Records, bounds: CacheBounds): Records {
   const keyStores = new ReadCache<AccountKeyStores>(bounds)
   const aliasId = (account: string, name: string) => `${account}#${name}`
   const materialId = (keyId: string, id: string) => `${keyId}#${id}`
-  const changing = async <T>(cache: ReadCache<T>, id: string, write: Promise<void>) => {
-    try {
-      await write
-    } finally {
-      cache.forget(id)
-    }
-  }
   const changingAlias = (alias: Alias, write: Promise<void>) =>
     changing(aliases, aliasId(alias.account, alias.name), write)
 
@@ -173,7 +72,9 @@ export function cached(store: Records, bounds: CacheBounds): Records {
     accessKeys: {
       find: (id, read) => accessKeys.read(id, read, () => store.accessKeys.find(id, read)),
       create: (accessKey) => changing(accessKeys, accessKey.id, store.accessKeys.create(accessKey)),
+      remove: (accessKey) => changing(accessKeys, accessKey.id, store.accessKeys.remove(accessKey)),
     },
+    principals: cachedPrincipals(store.principals, bounds),
     uses: store.uses,
   }
 }

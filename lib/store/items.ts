@@ -2,6 +2,7 @@
 import { keyOrigins, keySpecs, keyUsages } from '../crypto/specs.ts'
 import { KMSInternalException } from '../errors.ts'
 import type { AccessKey } from '../identity/caller.ts'
+import { accessKeyStatuses } from '../identity/entities.ts'
 import { type DueKind, type DueShard, dueSortValue, dueWorkOf } from '../keys/due.ts'
 import {
   type Alias,
@@ -177,15 +178,18 @@ export const accessKeyKind: Kind<AccessKey> = {
   fields: record<AccessKey>({
     id: text,
     account: text,
-    status: oneOf(['Active', 'Inactive']),
-    principal: record<AccessKey['principal']>({
-      type: oneOf(['Root']),
-      account: text,
-      arn: text,
-      principalId: text,
-    }),
     createdAt: whole,
     wrapped: wrappedKey,
+    userId: optional(text),
+    principal: optional(
+      record<NonNullable<AccessKey['principal']>>({
+        type: oneOf(['Root']),
+        account: text,
+        arn: text,
+        principalId: text,
+      }),
+    ),
+    status: optional(oneOf(accessKeyStatuses)),
   }),
   at: (accessKey) => accessKeyAt(accessKey.id),
 }

@@ -6,6 +6,7 @@ import { openTable } from './client.ts'
 import { keyStoresIn } from './key-stores.ts'
 import { keysIn } from './keys.ts'
 import { materialsIn } from './materials.ts'
+import { principalsIn } from './principals.ts'
 import { usesIn } from './uses.ts'
 
 export type StoreOptions = (
@@ -34,6 +35,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     materials: materialsIn(table),
     aliases: aliasesIn(table),
     accessKeys: accessKeysIn(table),
+    principals: principalsIn(table),
     keyStores: keyStoresIn(table),
     uses: usesIn(table),
   }

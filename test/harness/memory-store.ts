@@ -6,9 +6,10 @@ import type { KeyUse } from '../../lib/keys/usage.ts'
 import { Conflict, type PageRequest } from '../../lib/ports.ts'
 import type { Records } from '../../lib/store/cached.ts'
 import { type AccountKeyStores, noKeyStores } from '../../lib/stores/key-store.ts'
+import { memoryPrincipals } from './memory-principals.ts'
 
 /** Values by id: they go in and come out as copies, and revisions are checked as the table checks them. */
-function collection<T extends object>() {
+export function collection<T extends object>() {
   const stored = new Map<string, T>()
   const revisionOf = (value: T | undefined): unknown => value && 'revision' in value && value.revision
   const demand = (holds: boolean): void => {
@@ -97,7 +98,9 @@ export function memoryStore(): Records {
     accessKeys: {
       find: (id) => accessKeys.find(id),
       create: (accessKey) => accessKeys.create(accessKey.id, accessKey),
+      remove: (accessKey) => accessKeys.erase(accessKey.id, (kept) => kept.createdAt === accessKey.createdAt),
     },
+    principals: memoryPrincipals(collection),
     keyStores: {
       of: async (account) => (await keyStores.find(account)) ?? noKeyStores(account),
       replace: (all) =>

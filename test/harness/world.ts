@@ -55,6 +55,7 @@ export class TestWorld {
     materials: this.store.materials,
     aliases: this.store.aliases,
     accessKeys: this.store.accessKeys,
+    principals: this.store.principals,
     lastUsage: this.lastUsage,
     hsm: this.hsm,
     keyStores: this.store.keyStores,

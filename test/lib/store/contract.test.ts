@@ -10,6 +10,7 @@ import { createTableIfMissing } from '../../../lib/store/table.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
+import { keepsPrincipals } from './principals.contract.ts'
 
 interface Opened {
   readonly store: Records
@@ -72,6 +73,8 @@ function keepsTheContract(open: () => Promise<Opened>): void {
     store = opened.store
   }, 60_000)
   afterAll(() => opened.close())
+
+  keepsPrincipals(() => store)
 
   describe('keys', () => {
     test('are found as they were created, with their material', async () => {
@@ -446,6 +449,15 @@ function keepsTheContract(open: () => Promise<Opened>): void {
       await store.accessKeys.create(accessKey)
       await expect(store.accessKeys.create({ ...accessKey, status: 'Inactive' })).rejects.toThrow(Conflict)
       expect(await store.accessKeys.find(accessKey.id, { fresh: true })).toStrictEqual(accessKey)
+    })
+
+    test('are removed, but not where another was made since', async () => {
+      const accessKey = { ...anAccessKey(fresh()), userId: 'AIDAEXAMPLE' }
+      await store.accessKeys.create(accessKey)
+      await store.accessKeys.remove({ ...accessKey, createdAt: accessKey.createdAt - 1 })
+      expect(await store.accessKeys.find(accessKey.id)).toStrictEqual(accessKey)
+      await store.accessKeys.remove(accessKey)
+      expect(await store.accessKeys.find(accessKey.id)).toBeUndefined()
     })
 
     test('with an id longer than any there can be are not found', async () => {

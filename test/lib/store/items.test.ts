@@ -13,7 +13,17 @@ import {
   toItem,
   useKind,
 } from '../../../lib/store/items.ts'
+import {
+  groupKind,
+  linkKind,
+  managedPolicyKind,
+  nameKind,
+  providerKind,
+  roleKind,
+  userKind,
+} from '../../../lib/store/principals.ts'
 import { openStore } from '../../../lib/store/store.ts'
+import { aGroup, aManagedPolicy, aProvider, aRole, aUser } from '../../harness/identities.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 200 })
@@ -153,10 +163,18 @@ describe.each([
     ...read(useKind, { keyId: 'some-key', operation: 'Sign', at: 1, eventId: 'e', requestId: 'r' }),
   },
   { what: 'access key', ...read(accessKeyKind, anAccessKey('AKIAEXAMPLE')) },
+  { what: 'user', ...read(userKind, aUser('bob')) },
+  { what: 'role', ...read(roleKind, aRole('app')) },
+  { what: 'group', ...read(groupKind, aGroup('team')) },
+  { what: 'managed policy', ...read(managedPolicyKind, aManagedPolicy('all', '{}')) },
+  { what: 'OIDC provider', ...read(providerKind, aProvider('issuer.example')) },
+  { what: 'link', ...read(linkKind, { target: 'ANPA1', kind: 'attached' as const, from: 'AIDA1', createdAt: 1 }) },
+  { what: 'name', ...read(nameKind, { kind: 'user', account: '1', name: 'bob', id: 'AIDA1', revision: 1 }) },
 ])('a stored $what', ({ item, from }) => {
   const indexed = ['GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']
   const names = Object.keys(item).filter((name) => !indexed.includes(name))
-  const optional = ['currentMaterialId', 'deletion']
+  const listsOfText = ['groups', 'clientIds', 'thumbprints']
+  const optional = ['currentMaterialId', 'deletion', 'principal', 'status']
   const refuses = (changed: object) => {
     const reading = () => from(changed as Item)
     expect(reading).toThrow(KMSInternalException)
@@ -177,7 +195,7 @@ describe.each([
       true,
       -1,
       1.5,
-      ['a'],
+      ...(listsOfText.includes(name) ? [] : [['a']]),
       [['a']],
       [
         ['a', 'b'],

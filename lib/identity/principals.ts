@@ -1,0 +1,74 @@
+/** Who is who among the users and roles, and which policies are attached to them now. */
+import { parseArn } from '../arn.ts'
+import type { Read } from '../ports.ts'
+import type { AttachedPolicy, Caller } from './caller.ts'
+import { type Entity, foldedName, type PolicyHolder, type PolicyReference, type Role, type User } from './entities.ts'
+import type { Entities, Principals } from './ports.ts'
+
+/** The one of this name in its account, whatever the name's case. */
+export async function named<T extends Entity>(
+  entities: Entities<T>,
+  account: string,
+  name: string,
+  read?: Read,
+): Promise<T | undefined> {
+  const id = await entities.idOf(account, name, read)
+  const found = id === undefined ? undefined : await entities.find(id, read)
+  // A name outlives its owner, or a change of it, until it is taken anew.
+  return found && foldedName(found.name) === foldedName(name) ? found : undefined
+}
+
+/**
+ * The user or role that an ARN or a unique id names, as it is now; for a session of an assumed role, its role.
+ * Undefined when there is none: an ARN must have the right path, and the name's own case.
+ */
+export async function findPrincipal(text: string, at: Principals, read?: Read): Promise<User | Role | undefined> {
+  if (text.startsWith('AIDA')) return at.users.find(text, read)
+  if (text.startsWith('AROA')) return at.roles.find(text.split(':', 1)[0] ?? '', read)
+  const arn = parseArn(text)
+  if (arn?.region !== '') return
+  const [type, ...names] = arn.resource.split('/')
+  if (arn.service === 'sts' && type === 'assumed-role' && names.length === 2) {
+    const role = await named(at.roles, arn.account, names[0] ?? '', read)
+    return role?.name === names[0] ? role : undefined
+  }
+  if (arn.service !== 'iam' || (type !== 'user' && type !== 'role')) return
+  const name = names.at(-1) ?? ''
+  const found = await (type === 'user'
+    ? named(at.users, arn.account, name, read)
+    : named(at.roles, arn.account, name, read))
+  return found?.arn === text ? found : undefined
+}
+
+/** A policy that is gone although somebody refers to it may have held a Deny: '' is read as denying everything. */
+async function textOf({ id, arn }: PolicyReference, at: Principals): Promise<AttachedPolicy> {
+  const policy = await at.managedPolicies.find(id)
+  const text = policy?.versions.find(({ number }) => number === policy.defaultVersion)?.text
+  return { name: arn, text: text ?? '' }
+}
+
+async function attachedTo(holder: PolicyHolder, at: Principals): Promise<readonly AttachedPolicy[]> {
+  const inline = Object.entries(holder.inline).map(([name, text]) => ({ name, text }))
+  return [...inline, ...(await Promise.all(holder.attached.map((reference) => textOf(reference, at))))]
+}
+
+const deletedGroup: AttachedPolicy = { name: 'group', text: '' }
+
+/** The identity policies and the boundary of a user or role, the groups' included, as they are now. */
+export async function policiesOf(principal: User | Role, at: Principals): Promise<NonNullable<Caller['policies']>> {
+  const { boundary } = principal
+  const ids = 'groups' in principal ? principal.groups : []
+  const ofGroups = ids.map(async (id) => {
+    const group = await at.groups.find(id)
+    return group ? attachedTo(group, at) : [deletedGroup]
+  })
+  const identity = await Promise.all([attachedTo(principal, at), ...ofGroups])
+  return { identity: identity.flat(), ...(boundary && { boundary: await textOf(boundary, at) }) }
+}
+
+/** A user, with everything that is attached to it now. */
+export async function callerOf(user: User, accessKeyId: string, at: Principals): Promise<Caller> {
+  const { account, arn, id, name, tags } = user
+  const policies = await policiesOf(user, at)
+  return { type: 'User', userName: name, account, arn, principalId: id, accessKeyId, tags, policies }
+}
