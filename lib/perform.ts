@@ -29,7 +29,7 @@ import type { Key, KeyState } from './keys/key.ts'
 import { recipientOf } from './keys/recipients.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
-import { ambiguous } from './policy/variables.ts'
+import { unclear } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import type { Said } from './request-context.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
@@ -156,7 +156,7 @@ async function onKeys(
     const found = { ...stored, key: asOf(stored.key, now) }
     const { id, createdAt } = found.key
     const unused = rule.lastUse && daysWithoutUse(createdAt, await world.lastUsage.find(id), now)
-    const aliases = withAliases && ((await aliasNamesOf(world.aliases, id)) ?? ambiguous)
+    const aliases = withAliases && ((await aliasNamesOf(world.aliases, id)) ?? unclear)
     resolved.push({ ...found, ...(unused !== undefined && { daysWithoutUse: unused }), ...(aliases && { aliases }) })
     keys[member] = found.key
     entry.touched(found.key.arn, found.key.account)

@@ -6,7 +6,7 @@ import type { Caller } from './identity/caller.ts'
 import { multiRegionTypeOf } from './keys/multi-region.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
-import { ambiguous, type ContextValue, type RequestContext } from './policy/variables.ts'
+import { type ContextValue, type RequestContext, unclear } from './policy/variables.ts'
 import type { Resolved } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -180,6 +180,12 @@ function fromCaller(caller: Caller, now: number): Entries {
   ]
 }
 
+/** Units of a value, in all: AWS takes no longer encryption context, and nothing else comes near. */
+const maxValueLength = 8192
+
+const isTooLong = (value: ContextValue): boolean =>
+  typeof value !== 'symbol' && (typeof value === 'string' ? value : value.join(' ')).length > maxValueLength
+
 /**
  * Most policies ask for nothing, so nothing is put together before the first question. Names that differ in case alone
  * are one to a policy: whoever sends `Dept` and `dept` does not choose which of the two it sees.
@@ -191,7 +197,9 @@ export function contextOf(...groups: readonly (() => Entries)[]): RequestContext
     for (const [name, value] of groups.flatMap((group) => group())) {
       if (value === undefined) continue
       const key = name.toLowerCase()
-      values.set(key, values.has(key) && values.get(key) !== value ? ambiguous : value)
+      const isOther = values.has(key) && values.get(key) !== value
+      // How long a value is was the caller's choice, and so how long a policy would look at it.
+      values.set(key, isOther || isTooLong(value) ? unclear : value)
     }
     return values
   }

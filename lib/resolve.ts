@@ -13,7 +13,7 @@ import { parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/iden
 import type { Key } from './keys/key.ts'
 import type { KeyRule } from './operation.ts'
 import { foreignKeyMessage } from './policy/messages.ts'
-import type { ambiguous } from './policy/variables.ts'
+import type { unclear } from './policy/variables.ts'
 import type { Aliases, Keys, Read } from './ports.ts'
 
 /** A key that a member of the input named, and how. */
@@ -25,8 +25,8 @@ export interface Resolved {
   readonly alias?: string
   /** The parsed ciphertext whose key this must be. */
   readonly ciphertext?: Ciphertext
-  /** Every alias of the key, where a policy of the caller's asks for them; `ambiguous` when there are too many. */
-  readonly aliases?: readonly string[] | typeof ambiguous
+  /** Every alias of the key, where a policy of the caller's asks for them; `unclear` when there are too many. */
+  readonly aliases?: readonly string[] | typeof unclear
   /** Where the rule asks for it. */
   readonly daysWithoutUse?: number
 }

@@ -1,13 +1,13 @@
 /** Condition operators (kms-authz.md §3). */
 import ipaddr from 'ipaddr.js'
 import { every, not, some, type Truth } from './ternary.ts'
-import { ambiguous, expand, type RequestContext } from './variables.ts'
+import { expand, type RequestContext, unclear } from './variables.ts'
 import { arnMatcherOf, arnParts, matcherOf, type Pattern, patternOf, textOfPattern } from './wildcard.ts'
 
 /** Of a value of the request's. */
 type Test = (value: string) => boolean
 
-/** What a variable that stands for nothing is equal to. */
+/** What a variable that stands for nothing is equal to. An unclear one has no test: it cannot be told. */
 const never: Test = () => false
 
 interface Row {
@@ -218,14 +218,14 @@ export function holds({ operator, key, values }: Condition, context: RequestCont
   if (!operator) return
   const { row, set, ifExists } = operator
   const value = context.get(key)
-  if (value === ambiguous && row !== rows.Null) return
-  const found = value === ambiguous ? '' : value
+  if (value === unclear && row !== rows.Null) return
+  const found = value === unclear ? '' : value
   const present = typeof found === 'string' ? [found] : (found ?? [])
   const isAbsent = present.length === 0
 
   const tests = values.map((literal) => {
     const pattern = row.expands && variables ? expand(literal, context) : patternOf(literal)
-    return pattern ? row.against(pattern) : never
+    return pattern === unclear ? undefined : pattern ? row.against(pattern) : never
   })
   const test = (value: string): Truth => {
     if (row.reads && !row.reads(value)) return false

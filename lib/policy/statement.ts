@@ -3,7 +3,7 @@ import { holds } from './conditions.ts'
 import type { PolicyDocument, Selection, Statement } from './document.ts'
 import { type Asker, isPrincipal, type PrincipalKind } from './principals.ts'
 import { every, not, some, type Truth } from './ternary.ts'
-import { expand, type RequestContext } from './variables.ts'
+import { expand, type RequestContext, unclear } from './variables.ts'
 import { arnMatcherOf, arnParts, matches, patternOf } from './wildcard.ts'
 
 export interface Asked {
@@ -23,10 +23,11 @@ const anyPart = patternOf('*')
  * An ARN is matched field by field; AWS takes the fields that a pattern lacks for `*`, and a pattern of one field alone
  * also fits the `*` of operations that are on no resource. A variable is for the last field only.
  */
-function isResource(text: string, arn: string, context: RequestContext, variables: boolean): boolean | 'unresolved' {
+function isResource(text: string, arn: string, context: RequestContext, variables: boolean): Truth | 'unresolved' {
   // Almost every statement of a key policy: a key policy is its key's.
   if (text === '*') return true
   const pattern = variables ? expand(text, context) : patternOf(text)
+  if (pattern === unclear) return undefined
   if (!pattern) return 'unresolved'
   const parts = arnParts(pattern)
   if (parts.slice(0, 5).some((part) => part.some((piece) => piece.data))) return 'unresolved'

@@ -1,13 +1,13 @@
 import type { Pattern, Piece } from './wildcard.ts'
 
 /**
- * The value of a key that has two under one name, which policies do not tell apart. Whatever is asked of it, the answer
- * is that it cannot be told: it opens no Allow, and holds off no Deny.
+ * The value of a key of which a policy can tell nothing: two that differ under one name, or more than is looked into.
+ * Whatever is asked of it, it opens no Allow and holds off no Deny.
  */
-export const ambiguous: unique symbol = Symbol('ambiguous')
+export const unclear: unique symbol = Symbol('unclear')
 
 /** A list marks a multi-valued key, also when it has one element. */
-export type ContextValue = string | readonly string[] | typeof ambiguous
+export type ContextValue = string | readonly string[] | typeof unclear
 
 /** What is known of a request, by condition key. Key names are lower-case. */
 export type RequestContext = Pick<ReadonlyMap<string, ContextValue>, 'get'>
@@ -39,9 +39,10 @@ const escapes = ['*', '?', '$']
 
 /**
  * Policy text with its variables replaced (kms-authz.md §2.5). What replaces one is data: a `*` in a caller's tag is
- * no wildcard. Undefined when a variable has neither a single value nor a default, or cannot be read.
+ * no wildcard. Undefined when a variable has neither a single value nor a default, or cannot be read; unclear when its
+ * value is.
  */
-export function expand(text: string, context: RequestContext): Pattern | undefined {
+export function expand(text: string, context: RequestContext): Pattern | typeof unclear | undefined {
   const pieces: Piece[] = []
   let at = 0
   for (let start = text.indexOf('${'); start >= 0; start = text.indexOf('${', at)) {
@@ -50,6 +51,7 @@ export function expand(text: string, context: RequestContext): Pattern | undefin
     pieces.push({ text: text.slice(at, start), data: false })
     const value = escapes.includes(variable.key) ? variable.key : context.get(variable.key.toLowerCase())
     const data = value ?? variable.otherwise
+    if (data === unclear) return unclear
     if (typeof data !== 'string') return
     pieces.push({ text: data, data: true })
     at = variable.end

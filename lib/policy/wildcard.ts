@@ -73,36 +73,63 @@ function fallbacks(text: string, work: Work): Uint32Array {
   return table
 }
 
-/**
- * The first start of the chunk in text[from, end); -1 when there is none. All segments are looked for in one pass, and
- * each one found counts for the start it implies: the work is the length passed over times the segments, whatever the
- * text repeats.
- */
-function find(chunk: Chunk, text: string, from: number, end: number, work: Work): number {
-  const last = end - chunk.length
-  if (last < from) return -1
-  if (chunk.segments.length === 0) return from
-  const searches = chunk.segments.map((segment) => ({ ...segment, table: fallbacks(segment.text, work), matched: 0 }))
-  const found = new Uint16Array(last - from + 1)
+/** The first start of the text in whole[from, end); -1 when there is none. In one pass, whatever the text repeats. */
+function findText(text: string, whole: string, from: number, end: number, work: Work): number {
+  const table = fallbacks(text, work)
+  let matched = 0
   for (let at = from; at < end; at++) {
-    const unit = text.charCodeAt(at)
-    for (const search of searches) {
+    const unit = whole.charCodeAt(at)
+    work.steps++
+    while (matched > 0 && text.charCodeAt(matched) !== unit) {
+      matched = table[matched - 1] ?? 0
       work.steps++
-      while (search.matched > 0 && search.text.charCodeAt(search.matched) !== unit) {
-        search.matched = search.table[search.matched - 1] ?? 0
-        work.steps++
-      }
-      if (search.text.charCodeAt(search.matched) === unit) search.matched++
-      if (search.matched < search.text.length) continue
-      search.matched = search.table[search.matched - 1] ?? 0
-      const start = at + 1 - search.text.length - search.offset
-      if (start < from || start > last) continue
-      const count = (found[start - from] ?? 0) + 1
-      if (count === searches.length) return start
-      found[start - from] = count
     }
+    if (text.charCodeAt(matched) === unit) matched++
+    if (matched === text.length) return at + 1 - matched
   }
   return -1
+}
+
+/**
+ * The same for a chunk with question marks: a bit for each prefix of it that ends here, all of them moved on at once
+ * (Baeza-Yates and Gonnet's shift-and). The work is the length passed over times a thirty-second of the chunk's.
+ */
+function findChunk(chunk: Chunk, whole: string, from: number, end: number, work: Work): number {
+  const words = Math.ceil(chunk.length / 32)
+  // For each unit the places that it fits; those of question marks, any unit fits.
+  const anywhere = new Int32Array(words).fill(-1)
+  const units = chunk.segments.flatMap(({ text, offset }) =>
+    text.split('').map((unit, index) => ({ code: unit.charCodeAt(0), place: offset + index })),
+  )
+  for (const { place } of units) anywhere[place >> 5] = (anywhere[place >> 5] ?? 0) & ~(1 << (place & 31))
+  const masks = new Map<number, Int32Array>()
+  for (const { code, place } of units) {
+    const mask = masks.get(code) ?? anywhere.slice()
+    mask[place >> 5] = (mask[place >> 5] ?? 0) | (1 << (place & 31))
+    masks.set(code, mask)
+  }
+  const state = new Int32Array(words)
+  const last = chunk.length - 1
+  for (let at = from; at < end; at++) {
+    const mask = masks.get(whole.charCodeAt(at)) ?? anywhere
+    let carry = 1
+    for (let word = 0; word < words; word++) {
+      const bits = state[word] ?? 0
+      state[word] = ((bits << 1) | carry) & (mask[word] ?? 0)
+      carry = bits >>> 31
+      work.steps++
+    }
+    if ((state[last >> 5] ?? 0) & (1 << (last & 31))) return at - last
+  }
+  return -1
+}
+
+function find(chunk: Chunk, whole: string, from: number, end: number, work: Work): number {
+  if (end - from < chunk.length) return -1
+  const [only, ...more] = chunk.segments
+  if (!only) return from
+  if (more.length > 0 || only.text.length < chunk.length) return findChunk(chunk, whole, from, end, work)
+  return findText(only.text, whole, from, end, work)
 }
 
 export type Matcher = (text: string, work?: Work) => boolean

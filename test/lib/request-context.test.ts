@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { operations } from '../../functions/index.ts'
 import type { Caller } from '../../lib/identity/caller.ts'
 import type { Request } from '../../lib/operation.ts'
-import { ambiguous } from '../../lib/policy/variables.ts'
+import { unclear } from '../../lib/policy/variables.ts'
 import { contextOf, type Entries, fromMembers, fromRequest } from '../../lib/request-context.ts'
 
 const account = '111122223333'
@@ -192,7 +192,7 @@ describe('contextOf', () => {
       ],
       () => [['aws:requesttag/b', 'y']],
     )
-    expect(context.get('kms:encryptioncontext:dept')).toBe(ambiguous)
+    expect(context.get('kms:encryptioncontext:dept')).toBe(unclear)
     expect(context.get('aws:requesttag/a')).toBe('x')
     expect(context.get('aws:requesttag/b')).toBe('y')
     expect(context.get('aws:referer')).toBeUndefined()
