@@ -33,7 +33,7 @@ type Layer = (typeof layers)[number]
 
 const places: readonly (readonly [RegExp, Layer])[] = [
   [/^lib\/(?:errors|bytes|arn)\.ts$|^lib\/schema\//, 'ground'],
-  [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores)\/|^lib\/ports\.ts$/, 'nouns'],
+  [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores|metrics)\/|^lib\/ports\.ts$/, 'nouns'],
   [/^lib\/(?:operation|perform|authenticate|resolve|request-context|authorize|scheduled)\.ts$/, 'procedure'],
   [/^lib\/(?:store|hsm|sinks|http|xks)\/|^lib\/(?:config|runtime)\.ts$/, 'edges'],
   // What is derived from the registry stands where the registry stands.

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { embedded, embeddedNumbers, Metrics } from '../../../lib/metrics/metrics.ts'
+
+test('requests are counted by action and error, and their latencies by action', () => {
+  const metrics = new Metrics()
+  metrics.answered({ action: 'Encrypt', ms: 0.4 })
+  metrics.answered({ action: 'Encrypt', ms: 3 })
+  metrics.answered({ action: 'Encrypt', error: 'DisabledException', ms: 9000 })
+  metrics.answered({ action: 'ListKeys', ms: 1 })
+  const text = metrics.text()
+  expect(text).toContain('keystead_requests_total{action="Encrypt",error=""} 2\n')
+  expect(text).toContain('keystead_requests_total{action="Encrypt",error="DisabledException"} 1\n')
+  expect(text).toContain('keystead_request_duration_seconds_bucket{action="Encrypt",le="0.001"} 1\n')
+  expect(text).toContain('keystead_request_duration_seconds_bucket{action="Encrypt",le="0.005"} 2\n')
+  expect(text).toContain('keystead_request_duration_seconds_bucket{action="Encrypt",le="5"} 2\n')
+  expect(text).toContain('keystead_request_duration_seconds_bucket{action="Encrypt",le="+Inf"} 3\n')
+  expect(text).toContain('keystead_request_duration_seconds_sum{action="Encrypt"} 9.0034\n')
+  expect(text).toContain('keystead_request_duration_seconds_count{action="ListKeys"} 1\n')
+  for (const line of text.trimEnd().split('\n')) {
+    expect(line).toMatch(/^(?:# (?:HELP|TYPE) \w+ .+|\w+(?:\{\w+="[^"]*"(?:,\w+="[^"]*")*\})? [\d.]+)$/)
+  }
+})
+
+test('readings are taken when they are asked for, each name headed once', () => {
+  const metrics = new Metrics()
+  let value = 1
+  metrics.read(() => [
+    { name: 'keystead_due', help: 'Due.', type: 'gauge', labels: { kind: 'a"\n\\' }, value },
+    { name: 'keystead_due', help: 'Due.', type: 'gauge', labels: { kind: 'b' }, value: 2 },
+  ])
+  value = 7
+  expect(metrics.text()).toContain(
+    '# HELP keystead_due Due.\n# TYPE keystead_due gauge\nkeystead_due{kind="a\\"\\n\\\\"} 7\nkeystead_due{kind="b"} 2\n',
+  )
+})
+
+test('a request is a line of the embedded metric format, whose metrics and dimensions are its own members', () => {
+  for (const line of [
+    embedded({ action: 'Encrypt', ms: 1.23456 }, 5),
+    embedded({ action: 'Encrypt', error: 'DisabledException', ms: 1 }, 5),
+    embeddedNumbers({ Task: 'RotateKey' }, { Done: 1, Failed: 0 }, 5),
+  ]) {
+    const [directive] = line._aws.CloudWatchMetrics
+    for (const name of directive?.Dimensions.flat() ?? []) expect(typeof Reflect.get(line, name)).toBe('string')
+    for (const { Name } of directive?.Metrics ?? []) expect(typeof Reflect.get(line, Name)).toBe('number')
+    expect(line._aws.Timestamp).toBe(5)
+  }
+  expect(embedded({ action: 'Encrypt', error: 'DisabledException', ms: 1.23456 }, 5)).toMatchObject({
+    Action: 'Encrypt',
+    Error: 'DisabledException',
+    Requests: 1,
+    Errors: 1,
+    Latency: 1.235,
+  })
+})
