@@ -3,7 +3,8 @@
  * order is behaviour that clients see (kms-api.md §2.3, kms-authz.md §1.6):
  *
  *   open the audit entry → body is JSON → authenticate → types, then constraints → resolve keys → authorize →
- *   key usage, key state, algorithm → run → dry run → encode, or any failure as {__type, message} → close the entry
+ *   key usage, key state, algorithm → put a change on record → run → dry run → encode, or any failure as
+ *   {__type, message} → close the entry
  *
  * A change that another writer overtook is done again from the look-up on, so that it is decided on what is there now.
  */
@@ -181,6 +182,7 @@ async function onKeys(
   // ciphertext does it stop at the permissions (kms-authz.md §2.2).
   if (!(input.DryRun && input.DryRunModifiers)) {
     const permits = permitsUnder(asked, resolved)
+    if (!operation.readOnly && !input.DryRun) await beginChange(entry, world)
     output = await operation.run({
       ...(recipient && { recipient }),
       input,
@@ -198,6 +200,12 @@ async function onKeys(
   if (input.DryRun)
     throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
   return { output, resolved }
+}
+
+/** Of a record that could not be written the caller hears, and nothing has been changed. */
+async function beginChange(entry: AuditEntry, world: World): Promise<void> {
+  const intent = entry.begins(world.uuid())
+  if (intent) await world.audit.write(intent)
 }
 
 /** As CloudTrail tells of an enclave. */

@@ -1,4 +1,5 @@
 import { schedules } from '../functions/scheduled/index.ts'
+import { sealAuditLog } from '../functions/scheduled/seal-audit-log.ts'
 import type { OpenWorld } from '../lib/runtime.ts'
 import { runSchedule } from '../lib/scheduled.ts'
 
@@ -40,6 +41,10 @@ export function startTicker(world: OpenWorld, everyMs = minuteMs): Ticker {
       stopping = true
       clearInterval(timer)
       await underWay
+      // What was written last is sealed too: nobody else will until the next start.
+      await runSchedule(sealAuditLog, world).catch((error: unknown) => {
+        world.log({ level: 'error', message: 'the audit trail could not be sealed', error: String(error) })
+      })
     },
   }
 }

@@ -37,6 +37,7 @@ export class AuditEntry {
   #parameters: Data | null = null
   readonly #resources: { accountId: string; type: string; ARN: string }[] = []
   readonly #additional: Record<string, unknown> = {}
+  #begun = false
   readonly #decisions: Data[] = []
 
   constructor(opening: Opening) {
@@ -78,6 +79,16 @@ export class AuditEntry {
 
   note(data: Data): void {
     Object.assign(this.#additional, data)
+  }
+
+  /**
+   * The record that a change is about to be made: with it durable, nothing can be changed that the trail does not show,
+   * whatever becomes of the record of the outcome. Undefined when there is one already.
+   */
+  begins(eventID: string): AuditRecord | undefined {
+    if (this.#begun) return undefined
+    this.#begun = true
+    return { ...this.#record({ responseElements: null }), eventID, eventType: 'KeysteadIntent' }
   }
 
   succeeded(responseElements: Data | null): AuditRecord {

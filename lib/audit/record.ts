@@ -21,7 +21,11 @@ export interface AuditRecord {
   readonly eventID: string
   readonly readOnly: boolean
   readonly resources?: readonly { readonly accountId: string; readonly type: string; readonly ARN: string }[]
-  readonly eventType: 'AwsApiCall' | 'AwsServiceEvent'
+  /**
+   * `KeysteadIntent` is ours: a request that is about to change something, put on record before it does. The record of
+   * its outcome follows, with the same requestID.
+   */
+  readonly eventType: 'AwsApiCall' | 'AwsServiceEvent' | 'KeysteadIntent'
   readonly managementEvent: true
   readonly recipientAccountId: string
   readonly serviceEventDetails?: Readonly<Record<string, unknown>>

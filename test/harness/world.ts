@@ -39,6 +39,8 @@ export class TestWorld {
   readonly directory = join(tmpdir(), `keystead-${randomUUID()}`)
   readonly hsm = new SoftHsm()
   readonly records: AuditRecord[] = []
+  /** Of changes that were about to be made. */
+  readonly intents: AuditRecord[] = []
   readonly logged: Readonly<Record<string, unknown>>[] = []
   nowMs = Date.parse('2026-11-24T12:00:00Z')
   auditFailure: Error | undefined
@@ -66,7 +68,8 @@ export class TestWorld {
     audit: {
       write: async (record) => {
         if (this.auditFailure) throw this.auditFailure
-        this.records.push(structuredClone(record))
+        const kept = record.eventType === 'KeysteadIntent' ? this.intents : this.records
+        kept.push(structuredClone(record))
       },
     },
     attestationRoot: '',
