@@ -25,6 +25,7 @@ const access = {
   lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
   accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem'] },
+  directory: { items: ['NAME#*', 'ROLE#*', 'USER#*'], indexes: [], writes: [] },
   principals: {
     items: ['USER#*', 'ROLE#*', 'GROUP#*', 'POLICY#*', 'OIDC#*', 'NAME#*', 'LINK#*'],
     indexes: ['GSI1'],

@@ -2,6 +2,7 @@ import { aliasArn, keyArn, type Place } from './arn.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
+import type { Key } from './keys/key.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
@@ -26,7 +27,14 @@ function remembering(read: Read): Read {
     return document
   }
 }
-const keyDocument = remembering((text) => parseStoredPolicy(text))
+/** With whom it names: the same words may have been said of others. */
+const keyDocument = remembering((text) => {
+  const [policy = '', ids = '{}'] = text.split('\0')
+  return parseStoredPolicy(policy, new Map(Object.entries<string>(JSON.parse(ids))))
+})
+const namedText = ({ policy, principalIds }: Key): string =>
+  principalIds ? `${policy}\0${JSON.stringify(principalIds)}` : policy
+
 const identityDocument = remembering(parseStoredIdentityPolicy)
 
 type OwnSide = Pick<DecisionRequest, 'identityPolicies' | 'boundary' | 'sessionPolicies'>
@@ -115,7 +123,7 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
     const ofPair = rule.action?.startsWith('kms:ReEncrypt') ? [sameKey] : []
     const context = contextOf(general, () => fromKey(each, input), ...ofPair)
     // One that cannot be read allows nobody anything.
-    const keyPolicy = keyDocument(key.policy)
+    const keyPolicy = keyDocument(namedText(key))
     const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
     for (const action of actionsOf(operation, input, rule.action)) {
       demand(action, resource, rule.foreign === true, context, each.ciphertext ? unknownCiphertextKey : undefined)

@@ -9,7 +9,7 @@ import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
 import type { AccessKey } from './identity/caller.ts'
-import type { Principals } from './identity/ports.ts'
+import type { Directory, Principals } from './identity/ports.ts'
 import type { DueKind, DueShard } from './keys/due.ts'
 import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
 import type { KeyUse } from './keys/usage.ts'
@@ -270,6 +270,7 @@ export interface Ports {
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
   readonly principals: Principals
+  readonly directory: Directory
   readonly lastUsage: LastUsage
   readonly hsm: Hsm
   readonly keyStores: KeyStores

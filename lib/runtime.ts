@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
+import { directoryOf } from './identity/principals.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
@@ -68,6 +69,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     aliases,
     accessKeys,
     principals,
+    directory: directoryOf(principals),
     lastUsage,
     hsm,
     keyStores,

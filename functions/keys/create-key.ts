@@ -42,17 +42,17 @@ export const createKey = operation({
   output: struct({ KeyMetadata: required(keyMetadata) }),
   on: {},
   also: (input) => (input.Tags?.length ? ['kms:TagResource'] : []),
-  needs: ['keyStore', 'hsm', 'keyStores', 'xks'],
-  async run({ input, place, now, uuid, hsm, keyStore, keyStores, xks, permits, proxyCall }) {
+  needs: ['keyStore', 'hsm', 'keyStores', 'xks', 'directory'],
+  async run({ input, place, now, uuid, hsm, keyStore, keyStores, xks, directory, permits, proxyCall }) {
     const kind = creatable(input)
-    const policyText = policyFor(input, place, permits)
+    const policy = await policyFor(input, place, permits, directory)
     const key = newKey({
       ...(await custodyOf(input, place.account, newIds(input, uuid), { keyStore, keyStores, xks }, proxyCall)),
       place,
       now,
       description: input.Description ?? '',
       tags: withTags({}, input.Tags ?? []),
-      policy: policyText,
+      ...policy,
       ...kind,
     })
     const material = await firstMaterial(hsm, key, now)

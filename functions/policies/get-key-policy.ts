@@ -1,5 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
-import { demandDefaultName } from '../../lib/keys/policies.ts'
+import { demandDefaultName, shownPolicy } from '../../lib/keys/policies.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
@@ -15,9 +15,9 @@ export const getKeyPolicy = operation({
   output: struct({ Policy: policy, PolicyName: policyName }),
   on: { KeyId: { by: 'key', states: states.present } },
   demands: demandDefaultName,
-  needs: [],
-  async run({ keys }) {
-    return { Policy: keys.KeyId.policy, PolicyName: 'default' }
+  needs: ['directory'],
+  async run({ keys, directory }) {
+    return { Policy: await shownPolicy(keys.KeyId, directory), PolicyName: 'default' }
   },
 })
 

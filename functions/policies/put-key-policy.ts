@@ -21,9 +21,9 @@ export const putKeyPolicy = operation({
   output: struct({}),
   on: { KeyId: { by: 'key', states: states.present } },
   demands: demandDefaultName,
-  needs: ['keyStore'],
-  async run({ input, keys, place, keyStore, permits }) {
-    await keyStore.replace({ ...keys.KeyId, policy: policyFor(input, place, permits) })
+  needs: ['keyStore', 'directory'],
+  async run({ input, keys, place, keyStore, directory, permits }) {
+    await keyStore.replace({ ...keys.KeyId, ...(await policyFor(input, place, permits, directory)) })
     return {}
   },
 })

@@ -27,7 +27,9 @@ const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0
 function identityOf(caller: Caller | undefined): Data {
   if (!caller) return { type: 'Unknown' }
   const { principalId, arn, account, accessKeyId } = caller
-  return { type: caller.type, principalId, arn, accountId: account, accessKeyId }
+  const type = caller.type === 'User' ? 'IAMUser' : caller.type
+  const userName = caller.type === 'User' ? { userName: caller.userName } : {}
+  return { type, principalId, arn, accountId: account, accessKeyId, ...userName }
 }
 
 /** One request's audit record in the making: opened before anything is decided, closed whatever happened. */

@@ -43,6 +43,15 @@ export interface Links {
   to(target: string, page: PageRequest): Promise<Page<Link>>
 }
 
+/** Who is who, for those who only ask. */
+export interface Directory {
+  /**
+   * The user or role that an ARN or a unique id names, as it is now; for a session of an assumed role, its role.
+   * Undefined when there is none: an ARN must have the right path, and the name's own case.
+   */
+  find(text: string, read?: Read): Promise<User | Role | undefined>
+}
+
 /** Everything that IAM keeps. */
 export interface Principals {
   readonly users: Entities<User>

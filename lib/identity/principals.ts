@@ -1,9 +1,10 @@
 /** Who is who among the users and roles, and which policies are attached to them now. */
 import { parseArn } from '../arn.ts'
+import type { Principal, PrincipalKind } from '../policy/principals.ts'
 import type { Read } from '../ports.ts'
 import type { AttachedPolicy, Caller } from './caller.ts'
 import { type Entity, foldedName, type PolicyHolder, type PolicyReference, type Role, type User } from './entities.ts'
-import type { Entities, Principals } from './ports.ts'
+import type { Directory, Entities, Principals } from './ports.ts'
 
 /** The one of this name in its account, whatever the name's case. */
 export async function named<T extends Entity>(
@@ -18,11 +19,9 @@ export async function named<T extends Entity>(
   return found && foldedName(found.name) === foldedName(name) ? found : undefined
 }
 
-/**
- * The user or role that an ARN or a unique id names, as it is now; for a session of an assumed role, its role.
- * Undefined when there is none: an ARN must have the right path, and the name's own case.
- */
-export async function findPrincipal(text: string, at: Principals, read?: Read): Promise<User | Role | undefined> {
+export const directoryOf = (at: Principals): Directory => ({ find: (text, read) => findPrincipal(text, at, read) })
+
+async function findPrincipal(text: string, at: Principals, read?: Read): Promise<User | Role | undefined> {
   if (text.startsWith('AIDA')) return at.users.find(text, read)
   if (text.startsWith('AROA')) return at.roles.find(text.split(':', 1)[0] ?? '', read)
   const arn = parseArn(text)
@@ -39,6 +38,18 @@ export async function findPrincipal(text: string, at: Principals, read?: Read): 
     : named(at.roles, arn.account, name, read))
   return found?.arn === text ? found : undefined
 }
+
+/** The unique ids of the users and roles that a policy names, by its texts: of those who are there now. */
+export async function idsOf(principals: readonly Principal[], directory: Directory): Promise<Record<string, string>> {
+  const texts = [...new Set(principals.filter(({ kind }) => hasId.has(kind)).map(({ text }) => text))]
+  const found = await Promise.all(texts.map((text) => directory.find(text, { fresh: true })))
+  return Object.fromEntries(texts.flatMap((text, at) => (found[at] ? [[text, found[at].id]] : [])))
+}
+const hasId = new Set<PrincipalKind>(['USER', 'ROLE', 'SESSION'])
+
+/** Whether somebody is there: an account is taken to be, and a federated user's session is on no record. */
+export const isThere = ({ kind, text }: Principal, ids: Readonly<Record<string, string>>): boolean =>
+  !hasId.has(kind) || Object.hasOwn(ids, text) || parseArn(text)?.resource.startsWith('federated-user/') === true
 
 /** A policy that is gone although somebody refers to it may have held a Deny: '' is read as denying everything. */
 async function textOf({ id, arn }: PolicyReference, at: Principals): Promise<AttachedPolicy> {

@@ -54,7 +54,10 @@ export const newIds =
     MultiRegion ? `mrk-${uuid().replaceAll('-', '')}` : uuid()
 
 interface NewKey
-  extends Pick<Key, 'id' | 'keyStore' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy'> {
+  extends Pick<
+    Key,
+    'id' | 'keyStore' | 'spec' | 'usage' | 'origin' | 'description' | 'tags' | 'policy' | 'principalIds'
+  > {
   readonly place: Place
   readonly now: number
 }

@@ -28,6 +28,8 @@ export interface Key {
   readonly state: KeyState
   /** The key policy's text, as it was put. */
   readonly policy: string
+  /** Unique ids of the users and roles that it names, by its texts, as they were when it was put. */
+  readonly principalIds?: Readonly<Record<string, string>>
   readonly tags: Readonly<Record<string, string>>
   /** Key material that new ciphertexts are made with. */
   readonly currentMaterialId?: string

@@ -1,9 +1,12 @@
 import type { Place } from '../arn.ts'
 import { MalformedPolicyDocumentException, NotFoundException } from '../errors.ts'
+import type { Directory } from '../identity/ports.ts'
+import { idsOf, isThere } from '../identity/principals.ts'
 import { defaultKeyPolicy } from '../policy/default-policy.ts'
 import type { PolicyDocument } from '../policy/document.ts'
 import { lockoutMessage } from '../policy/messages.ts'
-import { parseKeyPolicy } from '../policy/policies.ts'
+import { parseKeyPolicy, principalsIn } from '../policy/policies.ts'
+import type { Key } from './key.ts'
 
 interface PolicyInput {
   readonly Policy?: string | undefined
@@ -11,25 +14,64 @@ interface PolicyInput {
 }
 
 /**
- * The policy text to store: the one that was given, found to be sound, or the default.
+ * The policy to store: the one that was given, found to be sound, or the default; with the unique ids of whom it names,
+ * so that it never comes to speak of somebody else.
  * @param permits whether the caller could do an action under a policy that is not stored yet
  * @throws MalformedPolicyDocumentException, LimitExceededException (kms-authz.md §6)
  */
-export function policyFor(
+export async function policyFor(
   input: PolicyInput,
   place: Place,
   permits: (action: string, policy: PolicyDocument) => boolean,
-): string {
-  if (input.Policy === undefined) return defaultKeyPolicy(place)
-  // Accounts are the only principals that there are: AWS, too, refuses a policy that names somebody who does not exist.
-  const document = parseKeyPolicy(input.Policy, { exists: ({ kind }) => kind === 'ACCOUNT' })
+  directory: Directory,
+): Promise<Pick<Key, 'policy' | 'principalIds'>> {
+  if (input.Policy === undefined) return { policy: defaultKeyPolicy(place) }
+  const named = principalsIn(parseKeyPolicy(input.Policy))
+  const principalIds = await idsOf(named, directory)
+  const document = parseKeyPolicy(input.Policy, { exists: (principal) => isThere(principal, principalIds) })
   if (!input.BypassPolicyLockoutSafetyCheck && !permits('kms:PutKeyPolicy', document)) {
     throw new MalformedPolicyDocumentException(lockoutMessage)
   }
-  return input.Policy
+  return { policy: input.Policy, principalIds }
 }
 
 /** A key has one policy, named `default`. @throws NotFoundException */
 export function demandDefaultName(input: { readonly PolicyName: string }): void {
   if (input.PolicyName !== 'default') throw new NotFoundException('No such policy exists')
+}
+
+/**
+ * A key policy as it is read: whoever it names by an ARN is shown as what became of him, his unique id when he is gone.
+ * Who has an ARN since is not meant.
+ */
+export async function shownPolicy({ policy, principalIds = {} }: Key, directory: Directory): Promise<string> {
+  const shown = new Map<string, string>()
+  for (const [text, id] of Object.entries(principalIds)) {
+    if (!text.startsWith('arn:') || !text.includes(':iam:')) continue
+    const now = (await directory.find(id))?.arn ?? id
+    if (now !== text) shown.set(text, now)
+  }
+  return shown.size === 0 ? policy : JSON.stringify(renamed(JSON.parse(policy), shown), undefined, 2)
+}
+
+type Json = Record<string, unknown>
+
+/** The document with other names in its statements' principals, and there only. */
+function renamed(document: Json, names: ReadonlyMap<string, string>): Json {
+  const nameOf = (text: unknown): unknown => names.get(String(text)) ?? text
+  const ofType = (texts: unknown): unknown => (Array.isArray(texts) ? texts.map(nameOf) : nameOf(texts))
+  const inPrincipals = (principals: unknown): unknown =>
+    typeof principals === 'object' && principals !== null
+      ? Object.fromEntries(Object.entries(principals).map(([type, texts]) => [type, ofType(texts)]))
+      : principals
+  const statements = (Array.isArray(document.Statement) ? document.Statement : [document.Statement]) as Json[]
+  const Statement = statements.map((statement) =>
+    Object.fromEntries(
+      Object.entries(statement).map(([field, value]) => [
+        field,
+        /^(?:Not)?Principal$/.test(field) ? inPrincipals(value) : value,
+      ]),
+    ),
+  )
+  return { ...document, Statement }
 }

@@ -96,6 +96,7 @@ export const keyKind: Kind<Key> = {
     origin: oneOf(keyOrigins),
     state: oneOf(keyStates),
     policy: text,
+    principalIds: optional(pairs),
     tags: pairs,
     currentMaterialId: optional(text),
     newestMaterialId: optional(text),

@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { Group, ManagedPolicy, OidcProvider, Role, User } from '../../lib/identity/entities.ts'
 import { iamArn } from '../../lib/identity/entities.ts'
-import { idBytes, uniqueId } from '../../lib/identity/ids.ts'
+import { accessKeyId, idBytes, uniqueId } from '../../lib/identity/ids.ts'
+import { ownerOfSecret } from '../../lib/identity/signing-keys.ts'
+import type { Credentials } from './sign.ts'
+import { secretKey } from './soft-hsm.ts'
 import { place } from './store.ts'
+import { account, type TestWorld } from './world.ts'
 
 const createdAt = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 const anEntity = (
@@ -64,3 +68,20 @@ export const aProvider = (url: string, given: Partial<OidcProvider> = {}): OidcP
   revision: 1,
   ...given,
 })
+
+/** A policy of one statement, on everything. */
+export const policyText = (action: string | readonly string[], Effect = 'Allow'): string =>
+  JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect, Action: action, Resource: '*' }] })
+
+/** A user of the world's account, and an active access key of it. */
+export async function addUser(world: TestWorld, name: string, given: Partial<User> = {}) {
+  const id = accessKeyId('AKIA', account, randomBytes(5))
+  const arn = iamArn({ partition: 'aws', account }, 'user', `/${name}`)
+  const accessKeys = [{ id, status: 'Active', createdAt: 1 }] as const
+  const user = aUser(name, { account, arn, accessKeys, ...given })
+  const credentials: Credentials = { accessKeyId: id, secretAccessKey: randomBytes(30).toString('base64') }
+  const wrapped = await world.hsm.wrapSecret(ownerOfSecret({ account, id }), secretKey(credentials.secretAccessKey))
+  await world.open.accessKeys.create({ id, account, createdAt: 1, wrapped, userId: user.id })
+  await world.open.principals.users.create(user)
+  return { user, credentials }
+}

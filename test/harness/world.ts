@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { handler as frontDoor } from '../../functions/front-door.ts'
 import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
+import { directoryOf } from '../../lib/identity/principals.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
 import { fileTrail } from '../../lib/sinks/file-trail.ts'
@@ -58,6 +59,7 @@ export class TestWorld {
     aliases: this.store.aliases,
     accessKeys: this.store.accessKeys,
     principals: this.store.principals,
+    directory: directoryOf(this.store.principals),
     lastUsage: this.lastUsage,
     hsm: this.hsm,
     keyStores: this.store.keyStores,
