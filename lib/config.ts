@@ -66,14 +66,39 @@ const inHome = (summary: string, name: string): Setting<string> => ({
   read: (given, env) => resolve(given ?? join(homeOf(env), name)),
 })
 
-/** Another token, which stands for a CloudHSM cluster. */
-export interface ClusterToken {
+const profileNames = ['softhsm', 'cloudhsm', 'generic'] as const
+
+/** Another token, which stands for a CloudHSM cluster. What is left out is as for the first token. */
+export interface ClusterSetting {
   readonly tokenLabel: string
   readonly pinFile: string
+  /** SoftHSM's, as KEYSTEAD_HSM_TOKEN_DIRECTORY. */
+  readonly tokenDirectory?: string
+  readonly module?: string
+  readonly profile?: (typeof profileNames)[number]
 }
 
-function clustersIn(text: string): Readonly<Record<string, ClusterToken>> {
-  const what = 'JSON: an object of {"tokenLabel", "pinFile"} by cluster id'
+const clusterMembers: Readonly<Record<string, (value: string) => boolean>> = {
+  tokenLabel: (value) => value.length > 0 && Buffer.byteLength(value) <= 32,
+  pinFile: (value) => value.length > 0,
+  tokenDirectory: (value) => value.length > 0,
+  module: (value) => value.length > 0,
+  profile: (value) => (profileNames as readonly string[]).includes(value),
+}
+
+function isCluster(id: string, token: unknown): boolean {
+  const members = Object.entries<unknown>(Object(token))
+  const sound = members.every(([name, value]) => {
+    const fits = Object.hasOwn(clusterMembers, name) ? clusterMembers[name] : undefined
+    return fits !== undefined && typeof value === 'string' && !value.includes('\0') && fits(value)
+  })
+  const given = new Set(members.map(([name]) => name))
+  return sound && given.has('tokenLabel') && given.has('pinFile') && /^cluster-[2-7a-zA-Z]{11,16}$/.test(id)
+}
+
+function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
+  const what =
+    'JSON: an object of {"tokenLabel", "pinFile"} by cluster id; "tokenDirectory", "module" and "profile" may be given'
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -81,12 +106,10 @@ function clustersIn(text: string): Readonly<Record<string, ClusterToken>> {
     throw new ConfigurationError(what)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new ConfigurationError(what)
-  for (const [id, token] of Object.entries<unknown>({ ...json })) {
-    const { tokenLabel, pinFile, ...more } = Object(token)
-    const sound = typeof tokenLabel === 'string' && typeof pinFile === 'string' && Object.keys(more).length === 0
-    if (!sound || !/^cluster-[2-7a-zA-Z]{11,16}$/.test(id)) throw new ConfigurationError(what)
+  if (!Object.entries<unknown>({ ...json }).every(([id, token]) => isCluster(id, token))) {
+    throw new ConfigurationError(what)
   }
-  return json as Readonly<Record<string, ClusterToken>>
+  return json as Readonly<Record<string, ClusterSetting>>
 }
 
 const accessKeyId = /^[A-Z0-9]{16,128}$/
@@ -160,7 +183,7 @@ export const settings = {
     '32 hexadecimal bytes with colons between',
   ),
   KEYSTEAD_HSM_MODULE: optionalText('The PKCS#11 module. Without it, SoftHSM where the system has put it.'),
-  KEYSTEAD_HSM_PROFILE: choice("The token's kind:", ['softhsm', 'cloudhsm', 'generic']),
+  KEYSTEAD_HSM_PROFILE: choice("The token's kind:", profileNames),
   KEYSTEAD_HSM_TOKEN_LABEL: text('The label of the token.', 'keystead'),
   KEYSTEAD_HSM_TOKEN_DIRECTORY: inHome(
     "SoftHSM's token directory; each process works on a copy of its own.",
@@ -174,10 +197,11 @@ export const settings = {
     ['false', 'true'],
   ),
   KEYSTEAD_KEY_STORES: {
-    summary: 'Tokens for custom key stores: JSON, `{"cluster-…": {"tokenLabel": "…", "pinFile": "…"}}`.',
+    summary:
+      'Tokens for custom key stores: JSON, `{"cluster-…": {"tokenLabel": "…", "pinFile": "…", "tokenDirectory": "…"}}`; see docs/custom-key-stores.md.',
     byDefault: '{}',
     read: (given) => clustersIn(given ?? '{}'),
-  } as Setting<Readonly<Record<string, ClusterToken>>>,
+  } as Setting<Readonly<Record<string, ClusterSetting>>>,
   KEYSTEAD_XKS_TIMEOUT_MS: whole('How long an external key store proxy has to answer.', 250, 50, 10_000),
   KEYSTEAD_XKS_CA_FILE: optionalText(
     "Certificates, in PEM, that external key store proxies' must chain to; instead of the well-known authorities'.",
@@ -209,5 +233,14 @@ export function readConfig(env: Env): Config {
   if ((env.KEYSTEAD_ROOT_ACCESS_KEY_ID === undefined) !== (env.KEYSTEAD_ROOT_SECRET_ACCESS_KEY === undefined)) {
     throw new ConfigurationError('KEYSTEAD_ROOT_ACCESS_KEY_ID and KEYSTEAD_ROOT_SECRET_ACCESS_KEY go together')
   }
+  demandTokensApart(config as Config)
   return config as Config
+}
+
+/** One token is one place for keys: disconnecting a store must not end the login of another, or that of the service. */
+function demandTokensApart(config: Config): void {
+  const labels = Object.values(config.KEYSTEAD_KEY_STORES).map(({ tokenLabel }) => tokenLabel)
+  if (new Set([config.KEYSTEAD_HSM_TOKEN_LABEL, ...labels]).size <= labels.length) {
+    throw new ConfigurationError('KEYSTEAD_KEY_STORES must name tokens by labels of their own')
+  }
 }

@@ -35,7 +35,7 @@ import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import type { Said } from './request-context.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
 import { parseBody, validated } from './schema/parse.ts'
-import { custodyNote, stateOf, throughKeyStores } from './stores/custody.ts'
+import { custodyNote, standingOf, throughKeyStores } from './stores/custody.ts'
 
 /** Everything outside the procedure, opened once per process. */
 export interface World extends Ports, Authentication {
@@ -169,7 +169,9 @@ async function onKeys(
   const asked = { operation, input, sent, request, caller, place, now, ...(recipient && { recipient }) }
   authorize(asked, resolved, (decision, action, arn) => entry.decided(decision, action, arn))
   operation.demands?.(input)
-  for (const each of resolved) demandFit(operation, each, await stateOf(each.key, world.keyStores), input)
+  for (const each of resolved) {
+    demandFit(operation, each, (await standingOf(each.key, world.keyStores)).state, input)
+  }
 
   const call = { principalArn: caller.arn, operation: operation.name, requestId: request.id }
   const hsm = throughKeyStores(world.hsm, Object.values(keys), world, call)

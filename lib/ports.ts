@@ -208,11 +208,26 @@ export interface KeyStores {
   replace(all: AccountKeyStores): Promise<void>
 }
 
+/** That whoever gave a password knew it, without the password: HMAC-SHA-256 of the challenge under its SHA-256. */
+export interface PasswordProof {
+  readonly challenge: Uint8Array
+  readonly response: Uint8Array
+}
+
 /** The tokens that are configured as CloudHSM clusters. */
 export interface Clusters {
-  has(clusterId: string): boolean
-  /** Undefined when it is connected; otherwise why not. */
-  connect(clusterId: string): Promise<ConnectionErrorCode | undefined>
+  /** Whether there is one of this id, and it is this account's. */
+  has(clusterId: string, account: string): boolean
+  /**
+   * Opens the token anew for this process.
+   * @param proof of the crypto user's password
+   * @returns undefined when it is open; otherwise why not
+   */
+  connect(clusterId: string, proof: PasswordProof): Promise<ConnectionErrorCode | undefined>
+  /** The token of a cluster that is connected, opened on its first use; undefined when it cannot be opened. */
+  hsmOf(clusterId: string): Promise<Hsm | undefined>
+  /** Ends the login of this process; those of others end when they see that the store is not connected. */
+  disconnect(clusterId: string): Promise<void>
 }
 
 /** What a proxy is told about the request that it is asked for. */

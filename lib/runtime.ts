@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
+import type { ClusterToken } from './hsm/clusters.ts'
 import { directoryOf } from './identity/principals.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
-import { configuredClusters } from './stores/clusters.ts'
+import { connectedClusters } from './stores/finding.ts'
 
 export interface OpenWorld extends World {
   /** Rejects when the store or the HSM does not answer. */
@@ -37,8 +38,9 @@ const log = (entry: Readonly<Record<string, unknown>>): void => {
 
 /** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
 async function worldOf(config: Config): Promise<OpenWorld> {
-  const [{ openHsm }, { openStore }, { UsageBook }, { openXks }, { openHttps }] = await Promise.all([
+  const [{ openHsm }, { openClusters }, { openStore }, { UsageBook }, { openXks }, { openHttps }] = await Promise.all([
     import('./hsm/hsm.ts'),
+    import('./hsm/clusters.ts'),
     import('./store/store.ts'),
     import('./store/usage-book.ts'),
     import('./xks/client.ts'),
@@ -57,7 +59,15 @@ async function worldOf(config: Config): Promise<OpenWorld> {
           ...(config.KEYSTEAD_DYNAMODB_ENDPOINT !== undefined && { endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT }),
         }),
   })
-  const hsm = await openHsm({ ...hsmOptions(config), now })
+  const first = hsmOptions(config)
+  const hsm = await openHsm({ ...first, now })
+  const clusters = openClusters({
+    tokens: clusterTokens(config, first, now),
+    account: config.KEYSTEAD_ACCOUNT_ID,
+    connected: async () => connectedClusters(await store.keyStores.of(config.KEYSTEAD_ACCOUNT_ID, { fresh: true })),
+    recheckMs: Math.max(config.KEYSTEAD_CACHE_TTL_MS, leastRecheckMs),
+    log,
+  })
   const sink = await openSink(config)
   const { keys: keyStore, materials, aliases, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
@@ -73,7 +83,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     lastUsage,
     hsm,
     keyStores,
-    clusters: configuredClusters(Object.keys(config.KEYSTEAD_KEY_STORES)),
+    clusters,
     xks: openXks({ region: config.KEYSTEAD_REGION, signingKeys, now, send: proxies.send }),
     signingKeys,
     audit: sink,
@@ -94,6 +104,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
       await lastUsage.close()
       await store.close()
       proxies.close()
+      await clusters.close()
       hsm.close()
     },
   }
@@ -125,8 +136,38 @@ function hsmOptions(config: Config) {
     profile: config.KEYSTEAD_HSM_PROFILE,
     handles: config.KEYSTEAD_HSM_HANDLES,
     hsmOnly: config.KEYSTEAD_HSM_ONLY === 'true',
+    besideDirectories: besideDirectories(config),
     ...(soft && { tokenDirectory: config.KEYSTEAD_HSM_TOKEN_DIRECTORY }),
   }
+}
+
+const leastRecheckMs = 1000
+
+/** Those that hold SoftHSM tokens of custom key stores: copied along at the start, as SoftHSM looks only then. */
+const besideDirectories = (config: Config): readonly string[] =>
+  Object.values(config.KEYSTEAD_KEY_STORES).flatMap(({ tokenDirectory }) => tokenDirectory ?? [])
+
+function clusterTokens(
+  config: Config,
+  first: ReturnType<typeof hsmOptions>,
+  now: () => number,
+): ReadonlyMap<string, ClusterToken> {
+  const tokens = Object.entries(config.KEYSTEAD_KEY_STORES).map(([id, given]): [string, ClusterToken] => {
+    const { tokenLabel, pinFile, module = first.module } = given
+    const profile = given.profile ?? (given.module === undefined ? first.profile : undefined)
+    const tokenDirectory =
+      given.tokenDirectory ?? (profile === 'softhsm' ? config.KEYSTEAD_HSM_TOKEN_DIRECTORY : undefined)
+    const { runDirectory, handles, besideDirectories: beside } = first
+    const options = { module, tokenLabel, runDirectory, handles, besideDirectories: beside, now }
+    return [
+      id,
+      {
+        options: { ...options, ...(profile && { profile }), ...(tokenDirectory !== undefined && { tokenDirectory }) },
+        readPin: () => readFileSync(pinFile, 'utf8').trim(),
+      },
+    ]
+  })
+  return new Map(tokens)
 }
 
 const proxyOptions = (config: Config) => ({

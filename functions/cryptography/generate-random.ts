@@ -4,7 +4,7 @@ import { answerTo } from '../../lib/keys/recipients.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { ciphertext, customKeyStoreId, numberOfBytes, plaintext, recipient } from '../../lib/schema/members.ts'
-import { demandRandomOf } from '../../lib/stores/finding.ts'
+import { randomSource } from '../../lib/stores/finding.ts'
 
 export const generateRandom = operation({
   name: 'GenerateRandom',
@@ -17,10 +17,10 @@ export const generateRandom = operation({
   demands(input) {
     if (input.NumberOfBytes === undefined) throw new ValidationException('NumberOfBytes is required.')
   },
-  needs: ['hsm', 'keyStores'],
-  async run({ input, hsm, keyStores, place, recipient: to }) {
-    await demandRandomOf(keyStores, place.account, input.CustomKeyStoreId)
-    return answerTo(to, hsm, 'Plaintext', await hsm.random(input.NumberOfBytes ?? 0))
+  needs: ['hsm', 'keyStores', 'clusters'],
+  async run({ input, hsm, keyStores, clusters, place, recipient: to }) {
+    const source = await randomSource({ hsm, keyStores, clusters }, place.account, input.CustomKeyStoreId)
+    return answerTo(to, hsm, 'Plaintext', await source.random(input.NumberOfBytes ?? 0))
   },
 })
 

@@ -42,12 +42,14 @@ export const createKey = operation({
   output: struct({ KeyMetadata: required(keyMetadata) }),
   on: {},
   also: (input) => (input.Tags?.length ? ['kms:TagResource'] : []),
-  needs: ['keyStore', 'hsm', 'keyStores', 'xks', 'directory'],
-  async run({ input, place, now, uuid, hsm, keyStore, keyStores, xks, directory, permits, proxyCall }) {
+  needs: ['keyStore', 'hsm', 'keyStores', 'clusters', 'xks', 'directory'],
+  async run({ input, place, now, uuid, permits, proxyCall, ...ports }) {
     const kind = creatable(input)
-    const policy = await policyFor(input, place, permits, directory)
+    const policy = await policyFor(input, place, permits, ports.directory)
+    const custody = await custodyOf(input, place.account, newIds(input, uuid), ports, proxyCall)
     const key = newKey({
-      ...(await custodyOf(input, place.account, newIds(input, uuid), { keyStore, keyStores, xks }, proxyCall)),
+      id: custody.id,
+      ...(custody.keyStore && { keyStore: custody.keyStore }),
       place,
       now,
       description: input.Description ?? '',
@@ -55,10 +57,10 @@ export const createKey = operation({
       ...policy,
       ...kind,
     })
-    const material = await firstMaterial(hsm, key, now)
+    const material = await firstMaterial(custody.hsm, key, now)
     const created = { ...key, ...(material && { currentMaterialId: material.id }) }
-    await keyStore.create(created, material)
-    return { KeyMetadata: metadataOf(created) }
+    await ports.keyStore.create(created, material)
+    return { KeyMetadata: metadataOf(created, { state: created.state, clusterId: custody.clusterId }) }
   },
 })
 

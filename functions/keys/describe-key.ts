@@ -5,7 +5,7 @@ import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { grantTokens, keyId, keyMetadata } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
-import { stateOf } from '../../lib/stores/custody.ts'
+import { standingOf } from '../../lib/stores/custody.ts'
 
 export const describeKey = operation({
   name: 'DescribeKey',
@@ -17,7 +17,7 @@ export const describeKey = operation({
   on: { KeyId: { by: 'any', states: states.present, foreign: true } },
   needs: ['keyStores'],
   async run({ keys, keyStores }) {
-    return { KeyMetadata: metadataOf(keys.KeyId, await stateOf(keys.KeyId, keyStores)) }
+    return { KeyMetadata: metadataOf(keys.KeyId, await standingOf(keys.KeyId, keyStores)) }
   },
 })
 

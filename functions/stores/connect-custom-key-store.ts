@@ -3,8 +3,7 @@ import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import { customKeyStoreId } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
-import { connected } from '../../lib/stores/changes.ts'
-import { storeToChange, withStore } from '../../lib/stores/finding.ts'
+import { connect } from '../../lib/stores/changes.ts'
 
 export const connectCustomKeyStore = operation({
   name: 'ConnectCustomKeyStore',
@@ -14,10 +13,9 @@ export const connectCustomKeyStore = operation({
   input: struct({ CustomKeyStoreId: required(customKeyStoreId) }),
   output: struct({}),
   on: {},
-  needs: ['keyStores', 'clusters', 'xks'],
-  async run({ input, place, keyStores, clusters, xks, proxyCall }) {
-    const { all, store } = await storeToChange(keyStores, place.account, input.CustomKeyStoreId)
-    await keyStores.replace(withStore(all, await connected(store, clusters, xks, proxyCall)))
+  needs: ['keyStores', 'clusters', 'xks', 'hsm'],
+  async run({ input, place, keyStores, clusters, xks, hsm, proxyCall }) {
+    await connect(input.CustomKeyStoreId, place.account, { keyStores, clusters, xks, hsm }, proxyCall)
     return {}
   },
 })

@@ -14,10 +14,11 @@ export const disconnectCustomKeyStore = operation({
   input: struct({ CustomKeyStoreId: required(customKeyStoreId) }),
   output: struct({}),
   on: {},
-  needs: ['keyStores'],
-  async run({ input, place, keyStores }) {
+  needs: ['keyStores', 'clusters'],
+  async run({ input, place, keyStores, clusters }) {
     const { all, store } = await storeToChange(keyStores, place.account, input.CustomKeyStoreId)
     await keyStores.replace(withStore(all, disconnected(store)))
+    if (store.cluster) await clusters.disconnect(store.cluster.id)
     return {}
   },
 })

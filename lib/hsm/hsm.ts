@@ -25,6 +25,8 @@ export interface HsmOptions {
   readonly tokenLabel: string
   /** SoftHSM's golden token directory: copied for this process, never opened itself. */
   readonly tokenDirectory?: string
+  /** Those of other tokens that this process may open, too. */
+  readonly besideDirectories?: readonly string[]
   /** Where the private copies lie, each removed when its process has ended. */
   readonly runDirectory: string
   /** Otherwise chosen by the module's manufacturer. */

@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { osLockingOk, returnCode } from './constants.ts'
 import { answered, call, loadLibrary, type Pkcs11 } from './pkcs11.ts'
@@ -9,12 +9,23 @@ interface LibraryOptions {
   readonly module: string
   /** SoftHSM's golden token directory; absent for a module that is configured elsewhere. */
   readonly tokenDirectory?: string
+  /**
+   * Golden directories of the tokens that this process may open beside that one. SoftHSM sees only what is there when
+   * it is initialised: one that is missing then is found at the next start.
+   */
+  readonly besideDirectories?: readonly string[]
   readonly runDirectory: string
 }
 
 interface Library {
   readonly pkcs11: Pkcs11
-  readonly tokenDirectory: string | undefined
+  /** Those whose tokens this process has; none where the module is configured elsewhere. */
+  readonly tokenDirectories: readonly string[]
+}
+
+/** The token is not there, at least not for this process. */
+export class TokenNotFound extends Error {
+  override readonly name = 'TokenNotFound'
 }
 
 /**
@@ -40,26 +51,31 @@ export function initialize(pkcs11: Pkcs11): boolean {
 /**
  * The process's one instance of a module, initialised.
  *
- * @throws Error when the process already uses another token directory: SoftHSM reads its configuration once per
- * process, and all instances share one environment
+ * @throws TokenNotFound when the process already uses other token directories: SoftHSM reads its configuration once
+ * per process, and all instances share one environment
  */
 export function openLibrary(options: LibraryOptions): Pkcs11 {
   const tokenDirectory = options.tokenDirectory === undefined ? undefined : realpathSync(options.tokenDirectory)
   const known = libraries.get(options.module)
-  if (known && known.tokenDirectory === tokenDirectory) return known.pkcs11
-  const taken = [...libraries.values()].some((library) => library.tokenDirectory !== undefined)
+  const has = ({ tokenDirectories: all }: Library) =>
+    tokenDirectory === undefined ? all.length === 0 : all.includes(tokenDirectory)
+  if (known && has(known)) return known.pkcs11
+  const taken = [...libraries.values()].some(({ tokenDirectories: all }) => all.length > 0)
   if (known || (taken && tokenDirectory !== undefined)) {
-    throw new Error('This process already uses another token directory: one process has one.')
+    throw new TokenNotFound('This process already uses another token directory, and reads its tokens once.')
   }
+  const beside = (options.besideDirectories ?? []).filter((directory) => existsSync(directory))
+  const tokenDirectories =
+    tokenDirectory === undefined ? [] : [...new Set([tokenDirectory, ...beside.map((each) => realpathSync(each))])]
   if (tokenDirectory !== undefined) {
     // A worker's process.env is a copy that the module's getenv does not see.
     if (!isMainThread) throw new Error('An HSM with a token directory must be opened on the main thread.')
-    process.env.SOFTHSM2_CONF = copyTokens(tokenDirectory, options.runDirectory)
+    process.env.SOFTHSM2_CONF = copyTokens(tokenDirectories, options.runDirectory)
   }
   const pkcs11 = loadLibrary(options.module)
   if (!initialize(pkcs11) && tokenDirectory !== undefined) {
     throw new Error(`${options.module} was initialised before the HSM was opened, with a configuration of its own.`)
   }
-  libraries.set(options.module, { pkcs11, tokenDirectory })
+  libraries.set(options.module, { pkcs11, tokenDirectories })
   return pkcs11
 }

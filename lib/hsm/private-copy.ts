@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Whether a process with this id runs, whoever owns it. */
@@ -31,19 +31,28 @@ export const softHsmConfiguration = (tokenDirectory: string): string =>
   `directories.tokendir = ${tokenDirectory}\nobjectstore.backend = file\nlog.level = ERROR\nslots.removable = false\n`
 
 /**
- * Copies SoftHSM's token directory for this process alone, and returns the path of a configuration that names the
- * copy. SoftHSM rewrites the token's file in place on every login: a process killed in that moment, or two starting
+ * Copies SoftHSM's token directories into one for this process alone, and returns the path of a configuration that
+ * names it. SoftHSM rewrites the token's file in place on every login: a process killed in that moment, or two starting
  * together, would leave a shared token empty, and with it every key (hsm.md §1).
  *
  * `runDirectory` must not be shared by machines or containers that do not see each other's process ids.
+ *
+ * @throws Error when two directories hold the same token
  */
-export function copyTokens(tokenDirectory: string, runDirectory: string): string {
+export function copyTokens(tokenDirectories: readonly string[], runDirectory: string): string {
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
   sweep(runDirectory)
   const copy = join(runDirectory, `${process.pid}-${randomBytes(6).toString('hex')}`)
   mkdirSync(copy, { mode: 0o700 })
   process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
-  cpSync(tokenDirectory, join(copy, 'tokens'), { recursive: true })
+  mkdirSync(join(copy, 'tokens'), { mode: 0o700 })
+  for (const directory of tokenDirectories) {
+    for (const name of readdirSync(directory)) {
+      const place = join(copy, 'tokens', name)
+      if (existsSync(place)) throw new Error(`Two token directories hold the same token, ${name}.`)
+      cpSync(join(directory, name), place, { recursive: true })
+    }
+  }
   const configuration = join(copy, 'softhsm2.conf')
   writeFileSync(configuration, softHsmConfiguration(join(copy, 'tokens')), { mode: 0o600 })
   return configuration

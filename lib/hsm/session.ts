@@ -1,5 +1,5 @@
 import { attribute, returnCode, sessionFlag, userType } from './constants.ts'
-import { initialize } from './library.ts'
+import { initialize, TokenNotFound } from './library.ts'
 import {
   answered,
   bufferOf,
@@ -23,7 +23,7 @@ function slotOf(pkcs11: Pkcs11, tokenLabel: string): Handle {
   for (const slot of call('C_GetSlotList', () => pkcs11.C_GetSlotList(true))) {
     if (call('C_GetTokenInfo', () => pkcs11.C_GetTokenInfo(slot)).label.trimEnd() === tokenLabel) return slot
   }
-  throw new Error(`No slot of the PKCS #11 module holds a token labelled ${tokenLabel}`)
+  throw new TokenNotFound(`No slot of the PKCS #11 module holds a token labelled ${tokenLabel}`)
 }
 
 /**

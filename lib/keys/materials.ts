@@ -44,7 +44,8 @@ export async function openerOf(
   blob: Uint8Array,
 ): Promise<{ material: Material; ciphertext: Ciphertext }> {
   const ciphertext = parseCiphertext(blob)
-  const own = ciphertext.keyId === key.id && (ciphertext.external ?? false) === (key.keyStore !== undefined)
+  const own =
+    ciphertext.keyId === key.id && (ciphertext.external ?? false) === (key.keyStore?.externalKeyId !== undefined)
   const material = own ? await materials.find(key.id, ciphertext.materialId) : undefined
   if (!material) throw new InvalidCiphertextException()
   return { material, ciphertext }

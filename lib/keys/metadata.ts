@@ -14,11 +14,18 @@ export const algorithmList = {
   ENCAPSULATE_DECAPSULATE: 'EncapsulationAlgorithms',
 } as const satisfies Record<KeyUsage, string>
 
+/** What a key's custom key store makes of it. */
+export interface Standing {
+  readonly state: KeyState
+  /** Of the store, where that is a cluster. */
+  readonly clusterId?: string | undefined
+}
+
 /**
  * What CreateKey and DescribeKey say of a key (kms-api.md §1.4).
- * @param state where its custom key store makes it another than the key's own
+ * @param standing where it is in a custom key store
  */
-export function metadataOf(key: Key, state: KeyState = key.state): Of<typeof keyMetadata> {
+export function metadataOf(key: Key, { state, clusterId }: Standing = key): Of<typeof keyMetadata> {
   return {
     AWSAccountId: key.account,
     KeyId: key.id,
@@ -31,6 +38,7 @@ export function metadataOf(key: Key, state: KeyState = key.state): Of<typeof key
     DeletionDate: key.deletion?.at,
     Origin: key.origin,
     CustomKeyStoreId: key.keyStore?.id,
+    CloudHsmClusterId: clusterId,
     XksKeyConfiguration: key.keyStore?.externalKeyId === undefined ? undefined : { Id: key.keyStore.externalKeyId },
     KeyManager: 'CUSTOMER',
     CustomerMasterKeySpec: key.spec,

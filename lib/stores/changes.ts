@@ -1,11 +1,11 @@
 /** What UpdateCustomKeyStore, ConnectCustomKeyStore and the others make of a store (kms-api.md §9). */
 import { CustomKeyStoreHasCMKsException, KMSInternalException, ValidationException } from '../errors.ts'
-import type { Clusters, Hsm, Keys, ProxyCall, Xks } from '../ports.ts'
+import type { Clusters, Hsm, KeyStores, Keys, ProxyCall, Xks } from '../ports.ts'
 import { clusterMembers, demandCluster, demandService, externalMembers, refuseMembers } from './creation.ts'
 import { connectionError, whileConfiguring } from './failures.ts'
-import { demandState } from './finding.ts'
-import type { Connectivity, KeyStore, XksProxy } from './key-store.ts'
-import { proxyCredential, wrappedPassword } from './secrets.ts'
+import { demandState, storeToChange, withStore } from './finding.ts'
+import type { ConnectionErrorCode, Connectivity, KeyStore, XksProxy } from './key-store.ts'
+import { proofOf, proxyCredential, wrappedPassword } from './secrets.ts'
 
 interface UpdateInput {
   readonly NewCustomKeyStoreName?: string | undefined
@@ -58,7 +58,7 @@ export async function updated(store: KeyStore, input: UpdateInput, at: Circumsta
   // INVARIANT: a store has a proxy or a cluster.
   if (!store.cluster) throw new KMSInternalException()
   const { CloudHsmClusterId: id = store.cluster.id, KeyStorePassword: password } = input
-  demandCluster(at.clusters, id)
+  demandCluster(at.clusters, id, at.account)
   const changed = password !== undefined && { password: await wrappedPassword(at.hsm, at.account, store.id, password) }
   return { ...renamed, cluster: { ...store.cluster, id, ...changed } }
 }
@@ -103,19 +103,41 @@ export const reachesAnew = (before: KeyStore, after: KeyStore): boolean =>
   JSON.stringify({ ...before.proxy, credential: before.proxy?.credential.id }) !==
   JSON.stringify({ ...after.proxy, credential: after.proxy?.credential.id })
 
+interface ConnectionPorts {
+  readonly hsm: Pick<Hsm, 'mac' | 'random'>
+  readonly keyStores: KeyStores
+  readonly clusters: Clusters
+  readonly xks: Xks
+}
+
 /**
- * The store as an attempt to connect leaves it: connected, or failed with the reason. Nothing is left CONNECTING, so a
- * process that ends in between leaves the store as it was.
- * @throws CustomKeyStoreInvalidStateException
+ * Connects a store, which is CONNECTING meanwhile and then CONNECTED, or FAILED with the reason. One that a process
+ * left CONNECTING when it ended can be connected again, or disconnected. A connection that stands is left alone: it is
+ * not put at risk by asking for it twice.
+ * @throws CustomKeyStoreNotFoundException, CustomKeyStoreInvalidStateException
  */
-export async function connected(store: KeyStore, clusters: Clusters, xks: Xks, call: ProxyCall): Promise<KeyStore> {
+export async function connect(id: string, account: string, ports: ConnectionPorts, call: ProxyCall): Promise<void> {
+  const { all, store } = await storeToChange(ports.keyStores, account, id)
   demandState(store, ['CONNECTED', 'CONNECTING', 'DISCONNECTED'])
-  const { proxy, cluster } = store
-  const error = proxy
-    ? await connectionError(xks.checkHealth(proxy, call))
-    : // INVARIANT: a store without a proxy has a cluster; an id that is none is found nowhere.
-      await clusters.connect(cluster?.id ?? '')
-  return error ? { ...store, state: 'FAILED', error } : { ...store, state: 'CONNECTED' }
+  if (store.state === 'CONNECTED') return
+  const connecting = withStore(all, { ...store, state: 'CONNECTING' })
+  await ports.keyStores.replace(connecting)
+  const error = await attempt(store, account, ports, call)
+  const outcome = error ? ({ state: 'FAILED', error } as const) : ({ state: 'CONNECTED' } as const)
+  await ports.keyStores.replace(withStore({ ...connecting, revision: all.revision + 1 }, { ...store, ...outcome }))
+}
+
+async function attempt(
+  { id, proxy, cluster }: KeyStore,
+  account: string,
+  { hsm, clusters, xks }: ConnectionPorts,
+  call: ProxyCall,
+): Promise<ConnectionErrorCode | undefined> {
+  if (proxy) return connectionError(xks.checkHealth(proxy, call))
+  // INVARIANT: a store has a proxy or a cluster.
+  if (!cluster) throw new KMSInternalException()
+  if (!clusters.has(cluster.id, account)) return 'CLUSTER_NOT_FOUND'
+  return clusters.connect(cluster.id, await proofOf(hsm, account, id, cluster.password))
 }
 
 /** @throws CustomKeyStoreInvalidStateException */

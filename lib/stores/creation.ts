@@ -97,7 +97,7 @@ export async function newKeyStore(input: CreationInput, at: Circumstances): Prom
   const store = { id, name: input.CustomKeyStoreName, createdAt: now, state: 'DISCONNECTED' } as const
   const { CloudHsmClusterId: clusterId, KeyStorePassword: password, TrustAnchorCertificate: trustAnchor } = input
   if (clusterId !== undefined && password !== undefined && trustAnchor !== undefined) {
-    demandCluster(at.clusters, clusterId)
+    demandCluster(at.clusters, clusterId, account)
     demandCertificate(trustAnchor)
     return {
       ...store,
@@ -116,8 +116,8 @@ export async function newKeyStore(input: CreationInput, at: Circumstances): Prom
 }
 
 /** @throws CloudHsmClusterNotFoundException */
-export function demandCluster(clusters: Clusters, id: string): void {
-  if (!clusters.has(id)) throw new CloudHsmClusterNotFoundException(`CloudHSM cluster ${id} is not found.`)
+export function demandCluster(clusters: Clusters, id: string, account: string): void {
+  if (!clusters.has(id, account)) throw new CloudHsmClusterNotFoundException(`CloudHSM cluster ${id} is not found.`)
 }
 
 function demandCertificate(pem: string): void {

@@ -11,11 +11,12 @@ import {
   XksKeyAlreadyInUseException,
   XksKeyInvalidConfigurationException,
 } from '../errors.ts'
-import type { Key, KeyState } from '../keys/key.ts'
-import type { ExternalKey, Hsm, KeyStores, Keys, ProxyCall, Xks } from '../ports.ts'
+import type { Key, Material } from '../keys/key.ts'
+import type { Standing } from '../keys/metadata.ts'
+import type { Clusters, ExternalKey, Hsm, KeyStores, Keys, ProxyCall, Xks } from '../ports.ts'
 import { boundTo, parseSealed, sealedBlob } from './envelope.ts'
 import { whileCreatingKey, whileUsingKey } from './failures.ts'
-import { demandState, storeIn } from './finding.ts'
+import { demandState, hsmOfStore, storeIn } from './finding.ts'
 
 interface CreationInput {
   readonly Origin: KeyOrigin
@@ -24,41 +25,56 @@ interface CreationInput {
 }
 
 interface CustodyPorts {
+  readonly hsm: Hsm
   readonly keyStore: Keys
   readonly keyStores: KeyStores
+  readonly clusters: Clusters
   readonly xks: Xks
 }
 
-/** The id of a new key, and where it is kept when that is not here. */
-type Custody = Pick<Key, 'id' | 'keyStore'>
+interface Custody {
+  readonly id: string
+  /** Where the key is kept, when that is not here. */
+  readonly keyStore?: NonNullable<Key['keyStore']>
+  /** Makes its material. */
+  readonly hsm: Hsm
+  /** Of the store, where that is a cluster. */
+  readonly clusterId?: string | undefined
+}
 
 /**
- * Where the input wants its key: its store is connected, and its external key is fit and free.
- * @param uuid of a key that is kept here
+ * Where the input wants its key: its store is connected, and an external key is fit and free.
+ * @param newId of a key that is not external
  * @throws CustomKeyStoreNotFoundException, CustomKeyStoreInvalidStateException, XksKey… exceptions
  */
 export async function custodyOf(
   input: CreationInput,
   account: string,
-  uuid: () => string,
+  newId: () => string,
   ports: CustodyPorts,
   call: ProxyCall,
 ): Promise<Custody> {
   const { CustomKeyStoreId: storeId, XksKeyId: externalKeyId } = input
-  if (storeId === undefined) return { id: uuid() }
-  const { proxy, ...store } = storeIn(await ports.keyStores.of(account, { fresh: true }), storeId)
+  const { hsm } = ports
+  if (storeId === undefined) return { id: newId(), hsm }
+  const store = storeIn(await ports.keyStores.of(account, { fresh: true }), storeId)
+  const { proxy } = store
   if ((proxy !== undefined) !== (input.Origin === 'EXTERNAL_KEY_STORE')) {
     throw new ValidationException(`Origin ${input.Origin} is not valid for custom key store ${storeId}.`)
   }
   demandState(store, ['CONNECTED'])
-  // INVARIANT: a cluster cannot be connected yet, so a connected store has a proxy, and its input an external key.
-  if (!proxy || externalKeyId === undefined) throw new KMSInternalException()
+  if (!proxy) {
+    const there = await hsmOfStore(store, ports.clusters)
+    return { id: newId(), keyStore: { id: storeId }, hsm: there, clusterId: store.cluster?.id }
+  }
+  // INVARIANT: the members of a key in an external key store are together.
+  if (externalKeyId === undefined) throw new KMSInternalException()
   const id = keyIdOf(account, storeId, externalKeyId)
   if (await ports.keyStore.find(id, { fresh: true })) {
     throw new XksKeyAlreadyInUseException(`The external key ${externalKeyId} is in use by another KMS key.`)
   }
   demandFit(await whileCreatingKey(ports.xks.describeKey(proxy, externalKeyId, call)))
-  return { id, keyStore: { id: storeId, externalKeyId } }
+  return { id, keyStore: { id: storeId, externalKeyId }, hsm }
 }
 
 /**
@@ -98,52 +114,61 @@ export const custodyNote = ({ id, externalKeyId }: NonNullable<Key['keyStore']>)
   ...(externalKeyId !== undefined && { xksKeyId: externalKeyId }),
 })
 
-/** The state of a key, which is Unavailable while its custom key store is not connected. */
-export async function stateOf(key: Key, keyStores: KeyStores): Promise<KeyState> {
-  if (!key.keyStore || (key.state !== 'Enabled' && key.state !== 'Disabled')) return key.state
+/** How a key stands: Unavailable while its custom key store is not connected; in which cluster, if it is in one. */
+export async function standingOf(key: Key, keyStores: KeyStores): Promise<Standing> {
+  if (!key.keyStore) return { state: key.state }
   const { stores } = await keyStores.of(key.account)
-  const connected = stores.some(({ id, state }) => id === key.keyStore?.id && state === 'CONNECTED')
-  return connected ? key.state : 'Unavailable'
+  const store = stores.find(({ id }) => id === key.keyStore?.id)
+  const changes = store?.state !== 'CONNECTED' && (key.state === 'Enabled' || key.state === 'Disabled')
+  return { state: changes ? 'Unavailable' : key.state, clusterId: store?.cluster?.id }
 }
 
 const notSound =
   'The ciphertext that the external key store proxy submitted for decryption, or the encryption context, is corrupted, missing, or otherwise invalid.'
 
 /**
- * The HSM as a request sees it that uses these keys: what it encrypts under a key of an external key store is encrypted
- * again by the external key, so that neither opens it alone. Everything else is the HSM's own.
+ * The HSM as a request sees it that uses these keys. A key in a CloudHSM cluster is used there, and what is random for
+ * it comes from there. What is encrypted under a key of an external key store is encrypted again by the external key,
+ * so that neither opens it alone. Everything else is the HSM's own.
  */
 export function throughKeyStores(
   hsm: Hsm,
   keys: readonly Key[],
-  { keyStores, xks }: { readonly keyStores: KeyStores; readonly xks: Xks },
+  { keyStores, clusters, xks }: { readonly keyStores: KeyStores; readonly clusters: Clusters; readonly xks: Xks },
   call: ProxyCall,
 ): Hsm {
-  if (!keys.some(({ keyStore }) => keyStore)) return hsm
+  const inStores = keys.filter(({ keyStore }) => keyStore)
+  if (inStores.length === 0) return hsm
+  const unavailable = ({ arn }: Key) => new KMSInvalidStateException(`${arn} is unavailable.`)
 
-  async function externalOf(keyId: string) {
-    const key = keys.find(({ id }) => id === keyId)
-    const externalKeyId = key?.keyStore?.externalKeyId
-    if (!key || externalKeyId === undefined) return undefined
+  async function placeOf(key: Key | undefined) {
+    if (!key?.keyStore) return { hsm }
+    const { id: storeId, externalKeyId } = key.keyStore
     const { stores } = await keyStores.of(key.account)
-    const proxy = stores.find(({ id }) => id === key.keyStore?.id)?.proxy
-    if (!proxy) throw new KMSInvalidStateException(`${key.arn} is unavailable.`)
-    return { proxy, externalKeyId, arn: key.arn, call: { ...call, keyArn: key.arn } }
+    const { proxy, cluster } = stores.find(({ id }) => id === storeId) ?? {}
+    if (externalKeyId === undefined) {
+      const there = cluster && (await clusters.hsmOf(cluster.id))
+      if (!there) throw unavailable(key)
+      return { hsm: there }
+    }
+    if (!proxy) throw unavailable(key)
+    return { hsm, external: { proxy, externalKeyId, arn: key.arn, call: { ...call, keyArn: key.arn } } }
   }
+  const placeOfMaterial = ({ keyId }: Material) => placeOf(inStores.find(({ id }) => id === keyId))
 
   const encrypt: Hsm['encrypt'] = async (material, plaintext, context) => {
-    const external = await externalOf(material.keyId)
-    const inner = await hsm.encrypt(material, plaintext, context)
-    if (!external) return inner
-    const { proxy, externalKeyId, arn, call: about } = external
+    const place = await placeOfMaterial(material)
+    const inner = await place.hsm.encrypt(material, plaintext, context)
+    if (!place.external) return inner
+    const { proxy, externalKeyId, arn, call: about } = place.external
     const sealed = await whileUsingKey(xks.encrypt(proxy, externalKeyId, inner, boundTo(arn, context), about))
     return sealedBlob(material.keyId, material.id, sealed)
   }
 
   const decrypt: Hsm['decrypt'] = async (material, ciphertext, context) => {
-    const external = await externalOf(material.keyId)
-    if (!external) return hsm.decrypt(material, ciphertext, context)
-    const { proxy, externalKeyId, arn, call: about } = external
+    const place = await placeOfMaterial(material)
+    if (!place.external) return place.hsm.decrypt(material, ciphertext, context)
+    const { proxy, externalKeyId, arn, call: about } = place.external
     const sealed = parseSealed(ciphertext.body)
     if (!sealed) throw new InvalidCiphertextException()
     const opened = await whileUsingKey(xks.decrypt(proxy, externalKeyId, sealed, boundTo(arn, context), about))
@@ -152,14 +177,16 @@ export function throughKeyStores(
       if (inner.external || inner.keyId !== material.keyId || inner.materialId !== material.id) {
         throw new InvalidCiphertextException()
       }
-      return await hsm.decrypt(material, inner, context)
+      return await place.hsm.decrypt(material, inner, context)
     } catch (error) {
       if (!(error instanceof InvalidCiphertextException)) throw error
       throw new KMSInvalidStateException(notSound, { cause: error })
     }
   }
 
-  const own: Partial<Hsm> = { encrypt, decrypt }
+  const random: Hsm['random'] = async (length) => (await placeOf(inStores[0])).hsm.random(length)
+
+  const own: Partial<Hsm> = { encrypt, decrypt, random }
   return new Proxy(hsm, {
     get(target, name) {
       const member: unknown = Reflect.get(own, name) ?? Reflect.get(target, name)

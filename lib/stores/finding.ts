@@ -5,7 +5,7 @@ import {
   ValidationException,
 } from '../errors.ts'
 import { endOf, type Paging, pageOf, slice } from '../keys/pages.ts'
-import type { KeyStores } from '../ports.ts'
+import type { Clusters, Hsm, KeyStores } from '../ports.ts'
 import type { keyStoreEntry } from '../schema/key-stores.ts'
 import type { Of } from '../schema/shape.ts'
 import type { AccountKeyStores, ConnectionState, KeyStore } from './key-store.ts'
@@ -38,6 +38,14 @@ export const withoutStore = (all: AccountKeyStores, removed: KeyStore): AccountK
   stores: all.stores.filter(({ id }) => id !== removed.id),
 })
 
+/** The clusters whose tokens may be open. */
+export const connectedClusters = ({ stores }: AccountKeyStores): ReadonlySet<string> =>
+  new Set(
+    stores
+      .filter(({ state }) => state === 'CONNECTED' || state === 'CONNECTING')
+      .flatMap(({ cluster }) => cluster?.id ?? []),
+  )
+
 /** @throws CustomKeyStoreInvalidStateException */
 export function demandState({ id, state }: KeyStore, allowed: readonly ConnectionState[]): void {
   if (!allowed.includes(state)) {
@@ -48,14 +56,29 @@ export function demandState({ id, state }: KeyStore, allowed: readonly Connectio
 }
 
 /**
- * Random bytes come from the HSM of a store only once it can be connected; an external key store gives none.
+ * The HSM of a connected store that is a CloudHSM cluster's.
+ * @throws CustomKeyStoreInvalidStateException
+ */
+export async function hsmOfStore(store: KeyStore, clusters: Clusters): Promise<Hsm> {
+  demandState(store, ['CONNECTED'])
+  const hsm = store.cluster && (await clusters.hsmOf(store.cluster.id))
+  if (!hsm) throw new CustomKeyStoreInvalidStateException(`The HSM of custom key store ${store.id} cannot be reached.`)
+  return hsm
+}
+
+/**
+ * Where random bytes come from: the HSM here, or that of a store. An external key store gives none.
  * @throws CustomKeyStoreNotFoundException, UnsupportedOperationException, CustomKeyStoreInvalidStateException
  */
-export async function demandRandomOf(keyStores: KeyStores, account: string, id: string | undefined): Promise<void> {
-  if (id === undefined) return
-  const store = storeIn(await keyStores.of(account), id)
+export async function randomSource(
+  ports: { readonly hsm: Hsm; readonly keyStores: KeyStores; readonly clusters: Clusters },
+  account: string,
+  id: string | undefined,
+): Promise<Hsm> {
+  if (id === undefined) return ports.hsm
+  const store = storeIn(await ports.keyStores.of(account), id)
   if (store.proxy) throw new UnsupportedOperationException(`Custom key store ${id} is an external key store.`)
-  demandState(store, ['CONNECTED'])
+  return hsmOfStore(store, ports.clusters)
 }
 
 interface Wanted {

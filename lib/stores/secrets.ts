@@ -1,9 +1,9 @@
 /** Secrets of custom key stores: the HSM wraps them as HMAC keys, so they can be compared and signed with, not read. */
-import { createHash } from 'node:crypto'
-import { utf8, wipedAfter } from '../bytes.ts'
+import { createHash, createHmac } from 'node:crypto'
+import { equal, utf8, wipedAfter } from '../bytes.ts'
 import { ownerOfSecret } from '../identity/signing-keys.ts'
 import type { WrappedKey } from '../keys/key.ts'
-import type { Hsm } from '../ports.ts'
+import type { Hsm, PasswordProof } from '../ports.ts'
 import type { ProxyCredential } from './key-store.ts'
 
 /** HMAC's own rule: a key longer than the hash's block stands for its hash. */
@@ -45,4 +45,22 @@ export const wrappedPassword = (
 ): Promise<WrappedKey> =>
   wipedAfter(utf8(password), (bytes) =>
     wipedAfter(sha256(bytes), (hashed) => hsm.wrapSecret(ownerOfSecret({ account, id: storeId }), hashed)),
+  )
+
+/** Proves the password to whoever knows it, without opening it. @param wrapped as `wrappedPassword` gave it */
+export async function proofOf(
+  hsm: Pick<Hsm, 'mac' | 'random'>,
+  account: string,
+  storeId: string,
+  wrapped: WrappedKey,
+): Promise<PasswordProof> {
+  const challenge = await hsm.random(32)
+  return { challenge, response: await hsm.mac(ownerOfSecret({ account, id: storeId }), wrapped, challenge) }
+}
+
+export const isProven = (password: string, { challenge, response }: PasswordProof): Promise<boolean> =>
+  wipedAfter(utf8(password), (bytes) =>
+    wipedAfter(sha256(bytes), async (key) =>
+      equal(new Uint8Array(createHmac('sha256', key).update(challenge).digest()), response),
+    ),
   )

@@ -274,16 +274,6 @@ describe('creating a store', () => {
     expect(answers.map(({ json }) => json.__type).toSorted()).toEqual(['CustomKeyStoreNameInUseException', undefined])
     expect((await world.call('DescribeCustomKeyStores')).json.CustomKeyStores).toHaveLength(1)
   })
-
-  test('of a cluster whose token cannot be opened ends in FAILED when it is connected, and never pretends', async () => {
-    const id = await create(clusterInput())
-    expect((await on('ConnectCustomKeyStore', id)).status).toBe(200)
-    expect(await described(id)).toMatchObject({ ConnectionState: 'FAILED', ConnectionErrorCode: 'INTERNAL_ERROR' })
-    const key = await world.call('CreateKey', { Origin: 'AWS_CLOUDHSM', CustomKeyStoreId: id })
-    expect(refusal(key)).toEqual(inState(id, 'FAILED', 'CONNECTED'))
-    const random = await world.call('GenerateRandom', { NumberOfBytes: 8, CustomKeyStoreId: id })
-    expect(refusal(random)).toEqual(inState(id, 'FAILED', 'CONNECTED'))
-  })
 })
 
 describe('describing stores', () => {

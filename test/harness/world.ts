@@ -10,8 +10,8 @@ import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
 import { fileTrail } from '../../lib/sinks/file-trail.ts'
 import { UsageBook } from '../../lib/store/usage-book.ts'
-import { configuredClusters } from '../../lib/stores/clusters.ts'
 import { openXks } from '../../lib/xks/client.ts'
+import { ClustersInMemory } from './clusters.ts'
 import { memoryStore } from './memory-store.ts'
 import { type Credentials, signedHeaders } from './sign.ts'
 import { SoftHsm, secretKey } from './soft-hsm.ts'
@@ -51,6 +51,7 @@ export class TestWorld {
     log: (entry) => void this.logged.push(entry),
   })
   readonly signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
+  readonly clusters = new ClustersInMemory(cluster, account)
   /** Behind every host name: the external key store proxy. */
   readonly proxy = new XksProxyDouble(() => this.nowMs)
   readonly open: OpenWorld = {
@@ -63,7 +64,7 @@ export class TestWorld {
     lastUsage: this.lastUsage,
     hsm: this.hsm,
     keyStores: this.store.keyStores,
-    clusters: configuredClusters([cluster]),
+    clusters: this.clusters,
     xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
     signingKeys: this.signingKeys,
     trail: fileTrail(this.directory),

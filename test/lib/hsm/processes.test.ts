@@ -84,10 +84,23 @@ describe('processes on one golden token', () => {
   it('sweep what a predecessor of their own id left, as every start in a container does', () => {
     const runDirectory = join(token.runDirectory, 'container')
     mkdirSync(join(runDirectory, `${process.pid}-before`), { recursive: true })
-    const configuration = copyTokens(token.tokenDirectory, runDirectory)
+    const configuration = copyTokens([token.tokenDirectory], runDirectory)
     expect(readdirSync(runDirectory)).toEqual([basename(dirname(configuration))])
     expect(statSync(dirname(configuration)).mode & 0o777).toBe(0o700)
     rmSync(runDirectory, { recursive: true, force: true })
+  })
+
+  it('copy the tokens of several directories into one, and no token twice', () => {
+    const [runDirectory, beside] = [join(token.runDirectory, 'several'), join(token.runDirectory, 'beside')]
+    mkdirSync(join(beside, 'other'), { recursive: true })
+    const configuration = copyTokens([token.tokenDirectory, beside], runDirectory)
+    const own = readdirSync(token.tokenDirectory)
+    expect(readdirSync(join(dirname(configuration), 'tokens')).sort()).toEqual([...own, 'other'].sort())
+    mkdirSync(join(beside, String(own[0])))
+    expect(() => copyTokens([token.tokenDirectory, beside], runDirectory)).toThrow(
+      `Two token directories hold the same token, ${own[0]}.`,
+    )
+    for (const directory of [runDirectory, beside]) rmSync(directory, { recursive: true, force: true })
   })
 
   it('make the run directory for their owner alone', async () => {

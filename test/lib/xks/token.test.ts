@@ -11,6 +11,7 @@ import { throughKeyStores } from '../../../lib/stores/custody.ts'
 import type { XksProxy } from '../../../lib/stores/key-store.ts'
 import { proxyCredential as wrappedCredential, wrappedPassword } from '../../../lib/stores/secrets.ts'
 import { openXks } from '../../../lib/xks/client.ts'
+import { noClusters } from '../../harness/clusters.ts'
 import { aKey, place } from '../../harness/store.ts'
 import { openTestHsm } from '../../harness/token.ts'
 import { proxyCredential, XksProxyDouble } from '../../harness/xks-proxy.ts'
@@ -59,7 +60,12 @@ async function external(): Promise<{ key: Key; material: Material; through: Hsm;
   const proxy = await proxyWith(double.secret)
   const stores = [{ id: 'cks-1', name: 'vault', createdAt: now, state: 'CONNECTED', proxy }] as const
   const keyStores: KeyStores = { of: async () => ({ account, revision: 1, stores }), replace: async () => {} }
-  return { key, material, proxy, through: throughKeyStores(hsm, [key], { keyStores, xks: xksOf() }, call) }
+  return {
+    key,
+    material,
+    proxy,
+    through: throughKeyStores(hsm, [key], { keyStores, clusters: noClusters, xks: xksOf() }, call),
+  }
 }
 
 test('what is encrypted twice opens with both keys, and with neither alone', async () => {

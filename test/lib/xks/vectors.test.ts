@@ -10,6 +10,7 @@ import { throughKeyStores } from '../../../lib/stores/custody.ts'
 import { parseSealed, sealedBlob } from '../../../lib/stores/envelope.ts'
 import { proxyCredential as wrappedCredential } from '../../../lib/stores/secrets.ts'
 import { openXks } from '../../../lib/xks/client.ts'
+import { noClusters } from '../../harness/clusters.ts'
 import { aKey } from '../../harness/store.ts'
 import { importMaterial, materialOf, materialOwner, openTestHsm } from '../../harness/token.ts'
 import { proxyCredential, XksProxyDouble } from '../../harness/xks-proxy.ts'
@@ -69,7 +70,7 @@ describe.each(vectors)('ciphertext version 2: $title', (vector) => {
     const signingKeys = new SigningKeys(hsm, new Uint8Array(32))
     const xks = openXks({ region: 'us-east-1', signingKeys, now: () => now, send: double.send })
     const call = { principalArn: 'arn:aws:iam::111122223333:root', operation: 'Decrypt', requestId: 'r' }
-    const through = throughKeyStores(hsm, [key], { keyStores, xks }, call)
+    const through = throughKeyStores(hsm, [key], { keyStores, clusters: noClusters, xks }, call)
     expect(hex(await through.decrypt(material, parseCiphertext(blob), context))).toBe(vector.plaintext)
   })
 })
