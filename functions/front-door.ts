@@ -2,6 +2,8 @@ import { SerializationException, UnknownOperationException } from '../lib/errors
 import { type Choice, serveAny } from '../lib/http/serve.ts'
 import type { AnyOperation, Request } from '../lib/operation.ts'
 import { parseBody } from '../lib/schema/parse.ts'
+import { iamApi } from './identity/iam.ts'
+import { stsApi } from './identity/sts.ts'
 import { operations } from './index.ts'
 
 const prefix = 'TrentService.'
@@ -25,5 +27,5 @@ function choose(request: Request): Choice {
   return { error: new UnknownOperationException() }
 }
 
-/** `POST /`: every operation of the registry, in this process, by its `X-Amz-Target`. */
-export const handler = serveAny(choose)
+/** `POST /`: every operation of the registries, in this process, by its `X-Amz-Target` or its form's `Action`. */
+export const handler = serveAny(choose, [stsApi, iamApi])

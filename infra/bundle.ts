@@ -7,7 +7,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 import { viewerFiles } from '../lib/http/documents.ts'
-import { catalog, documents, frontDoor, root, scheduleCatalog } from './catalog.ts'
+import { catalog, documents, frontDoor, root, scheduleCatalog, serviceCatalog } from './catalog.ts'
 
 const dist = join(root, 'dist')
 /** Where serverless-offline looks for handlers: they are named `dist/…` from here too. */
@@ -29,7 +29,7 @@ const options = {
   absWorkingDir: root,
   entryPoints: [
     ...[frontDoor, documents].map((name) => ({ in: `functions/${name}.ts`, out: name })),
-    ...[...catalog(), ...scheduleCatalog()].map(({ file, kebab }) => ({ in: file, out: kebab })),
+    ...[...catalog(), ...serviceCatalog(), ...scheduleCatalog()].map(({ file, kebab }) => ({ in: file, out: kebab })),
   ],
   bundle: true,
   minify: true,

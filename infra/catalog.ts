@@ -2,10 +2,14 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { iamApi } from '../functions/identity/iam.ts'
+import { stsApi } from '../functions/identity/sts.ts'
 import { operations } from '../functions/index.ts'
 import { schedules } from '../functions/scheduled/index.ts'
+import type { QueryApi } from '../lib/http/query.ts'
 import type { AnyOperation } from '../lib/operation.ts'
 import type { Schedule } from '../lib/scheduled.ts'
+import type { QueryService } from '../lib/services.ts'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -84,6 +88,26 @@ export function scheduleCatalog(
 }
 
 const scheduled = 'functions/scheduled/'
+const identity = 'functions/identity/'
+
+export interface ServiceEntry {
+  readonly kebab: QueryService['name']
+  readonly file: string
+  readonly summary: string
+  readonly actions: readonly AnyOperation[]
+  readonly routes: readonly string[]
+}
+
+/** The services that are one Lambda each: their actions are told apart by what no gateway routes by. */
+export const serviceCatalog = (apis: readonly QueryApi[] = [iamApi, stsApi]): readonly ServiceEntry[] =>
+  apis.map(({ service: { name, presigned }, actions }) => ({
+    kebab: name,
+    file: `${identity}${name}.ts`,
+    summary: `Every action of ${name.toUpperCase()}, by its form's Action.`,
+    actions,
+    // AWS's clients add a slash to the path of an endpoint.
+    routes: (presigned ? ['POST', 'GET'] : ['POST']).flatMap((method) => [`${method} /${name}`, `${method} /${name}/`]),
+  }))
 
 const filesIn = (group: string): readonly string[] =>
   readdirSync(join(root, 'functions', group))
@@ -95,6 +119,6 @@ function operationFiles(): readonly string[] {
   return readdirSync(join(root, 'functions'), { recursive: true, encoding: 'utf8' })
     .filter((file) => /^\w+\/[\w-]+\.ts$/.test(file))
     .map((file) => `functions/${file}`)
-    .filter((file) => !file.startsWith(scheduled))
+    .filter((file) => !file.startsWith(scheduled) && !file.startsWith(identity))
     .sort()
 }

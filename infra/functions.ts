@@ -1,5 +1,13 @@
 import { documentRoutes } from '../lib/http/documents.ts'
-import { documents, type Entry, frontDoor, type ScheduleEntry, scheduleCatalog } from './catalog.ts'
+import {
+  documents,
+  type Entry,
+  frontDoor,
+  type ScheduleEntry,
+  type ServiceEntry,
+  scheduleCatalog,
+  serviceCatalog,
+} from './catalog.ts'
 import { roleOf } from './roles.ts'
 
 /** What a Lambda is, as serverless.yml has it. */
@@ -47,8 +55,14 @@ const scheduledLambda = ({ schedule, kebab }: ScheduleEntry): LambdaFunction => 
 export const functionsOf = (
   entries: readonly Entry[],
   scheduled: readonly ScheduleEntry[] = scheduleCatalog(),
+  services: readonly ServiceEntry[] = serviceCatalog(),
 ): Readonly<Record<string, LambdaFunction>> => ({
-  [frontDoor]: lambda(frontDoor, ['POST /', 'GET /health'], 'Every operation, by its X-Amz-Target.', 'hsm'),
+  [frontDoor]: lambda(
+    frontDoor,
+    ['POST /', 'GET /', 'GET /health'],
+    "Every operation, by its X-Amz-Target or its form's Action.",
+    'hsm',
+  ),
   [documents]: lambda(documents, documentRoutes, 'The description of the API.', 'plain', 'swagger-ui-dist'),
   ...Object.fromEntries(
     entries.map(({ kebab, operation }) => [
@@ -56,5 +70,6 @@ export const functionsOf = (
       lambda(kebab, [operation.route], operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
     ]),
   ),
+  ...Object.fromEntries(services.map(({ kebab, routes, summary }) => [kebab, lambda(kebab, routes, summary, 'plain')])),
   ...Object.fromEntries(scheduled.map((entry) => [entry.kebab, scheduledLambda(entry)])),
 })

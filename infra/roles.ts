@@ -1,6 +1,14 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
-import { documents, type Entry, frontDoor, type ScheduleEntry, scheduleCatalog } from './catalog.ts'
+import {
+  documents,
+  type Entry,
+  frontDoor,
+  type ScheduleEntry,
+  type ServiceEntry,
+  scheduleCatalog,
+  serviceCatalog,
+} from './catalog.ts'
 
 interface Statement {
   readonly Effect: 'Allow'
@@ -145,18 +153,25 @@ const role = (kebab: string, statements: readonly Statement[]) => ({
   },
 })
 
-export const rolesOf = (entries: readonly Entry[], scheduled: readonly ScheduleEntry[] = scheduleCatalog()) => ({
+export const rolesOf = (
+  entries: readonly Entry[],
+  scheduled: readonly ScheduleEntry[] = scheduleCatalog(),
+  services: readonly ServiceEntry[] = serviceCatalog(),
+) => ({
   Resources: {
     [roleOf(frontDoor)]: role(
       frontDoor,
       statementsOf(
-        entries.map(({ operation }) => operation),
+        [...entries.map(({ operation }) => operation), ...services.flatMap(({ actions }) => actions)],
         frontDoor,
       ),
     ),
     [roleOf(documents)]: role(documents, [logs(documents)]),
     ...Object.fromEntries(
       entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, statementsOf([operation], kebab))]),
+    ),
+    ...Object.fromEntries(
+      services.map(({ kebab, actions }) => [roleOf(kebab), role(kebab, statementsOf(actions, kebab))]),
     ),
     ...Object.fromEntries(
       scheduled.map((entry) => [roleOf(entry.kebab), role(entry.kebab, scheduledStatements(entry))]),

@@ -7,9 +7,11 @@ import type { SigningKeys } from './identity/signing-keys.ts'
 import { readSignature, signatureMatches } from './identity/sigv4.ts'
 import type { Request } from './operation.ts'
 import type { AccessKeys } from './ports.ts'
+import type { Service } from './services.ts'
 
 export interface Authentication {
   readonly region: string
+  readonly partition: string
   readonly accessKeys: AccessKeys
   readonly principals: Principals
   readonly signingKeys: SigningKeys
@@ -22,8 +24,14 @@ export interface Authentication {
  * @throws MissingAuthenticationTokenException, IncompleteSignatureException, InvalidSignatureException,
  *   UnrecognizedClientException in the order of kms-authz.md §1.6
  */
-export async function authenticate(request: Request, at: Authentication, now: number): Promise<Caller> {
-  const expected = { service: 'kms', region: at.region, now }
+export async function authenticate(
+  request: Request,
+  service: Service,
+  at: Authentication,
+  now: number,
+): Promise<Caller> {
+  const { name, skewMs, presigned } = service
+  const expected = { service: name, region: service.regionOf(at), now, skewMs, presigned }
   const signature = readSignature(request, expected)
   const found = await at.accessKeys.find(signature.accessKeyId)
   const user = await ownerOf(found, signature.accessKeyId, at)

@@ -3,7 +3,7 @@ import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
-import type { AnyOperation, Request } from './operation.ts'
+import { type AnyOperation, type Request, serviceOf } from './operation.ts'
 import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
 import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
@@ -61,6 +61,8 @@ export interface Asked {
   readonly place: Place
   readonly now: number
   readonly recipient?: Attestation
+  /** What an operation that is on no key is asked for. */
+  readonly resource?: string
 }
 
 /** Documented as asked of identity policies only, and of them seldom: a look-up that others are spared. */
@@ -74,11 +76,13 @@ export function asksForAliases(caller: Caller): boolean {
 /** Hears of each decision, whatever it is. */
 export type Hear = (decision: Decision, action: string, resourceArn: string) => void
 
+export const actionNameOf = (operation: AnyOperation): string => `${serviceOf(operation).name}:${operation.name}`
+
 /** The IAM actions of one rule, or of an operation that is on no key. */
 export const actionsOf = (
   operation: AnyOperation,
   input: Input,
-  action = `kms:${operation.name}`,
+  action = actionNameOf(operation),
 ): readonly string[] => [action, ...(operation.also?.(input) ?? [])]
 
 /**
@@ -87,7 +91,8 @@ export const actionsOf = (
  * @throws AccessDeniedException with AWS's text
  */
 export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hear): void {
-  const { operation, input, sent, request, caller, place, now, recipient } = asked
+  const { operation, input, sent, request, caller, place, now, recipient, resource: named = '*' } = asked
+  if (operation.open) return
   const general = () => [
     ...fromRequest(request, caller, place, now),
     ...fromMembers(operation, { input, sent }),
@@ -115,7 +120,7 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
   }
   if (onKeys.length === 0 && operation.alias === undefined) {
     for (const action of actionsOf(operation, input))
-      demand(action, { arn: '*', account: caller.account }, false, contextOf(general))
+      demand(action, { arn: named, account: caller.account }, false, contextOf(general))
   }
   for (const each of onKeys) {
     const { key, rule } = each

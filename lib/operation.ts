@@ -15,6 +15,7 @@ import type { StateRule } from './keys/states.ts'
 import type { PolicyDocument } from './policy/document.ts'
 import type { Ports, ProxyCall } from './ports.ts'
 import type { StructShape } from './schema/collections.ts'
+import { iam, kms, type QueryService, type Service, sts } from './services.ts'
 
 /** What is asked of the key that one member of the input names. */
 export interface KeyRule {
@@ -68,16 +69,25 @@ export interface Call<I, R> {
   readonly note: (data: Readonly<Record<string, string>>) => void
 }
 
-export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N extends Capability> {
+/** What an operation is in whatever service. */
+interface Verb<I, O, R extends Readonly<Record<string, KeyRule>>, N extends Capability> {
   /** AWS's name: the target, the IAM action and the audit record's eventName. */
   readonly name: string
   /** As CloudTrail has it: true for reads and for all cryptography. */
   readonly readOnly: boolean
-  /** RESTful method and path; `{Member}` is a member of the input. */
-  readonly route: string
   readonly summary: string
   readonly input: StructShape<I>
   readonly output: StructShape<O>
+  readonly needs: readonly N[]
+  run(call: Call<I, R> & Pick<Ports, N>): Promise<O>
+}
+
+export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N extends Capability>
+  extends Verb<I, O, R, N> {
+  /** KMS, where it does not say. */
+  readonly service?: Service
+  /** RESTful method and path; `{Member}` is a member of the input. */
+  readonly route: string
   readonly on: { readonly [P in keyof R]: P extends keyof I ? R[P] : never }
   /** The member that names an alias, which is then a resource of the request too. */
   readonly alias?: Extract<keyof I, string>
@@ -85,8 +95,18 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly also?: (input: I) => readonly string[]
   /** What AWS checks between look-up and key usage, of the input alone. Throws. */
   readonly demands?: (input: I) => void
-  readonly needs: readonly N[]
-  run(call: Call<I, R> & Pick<Ports, N>): Promise<O>
+  readonly resource?: Action<I, O, N>['resource']
+  readonly open?: true
+}
+
+type NoKeys = Readonly<Record<never, KeyRule>>
+
+/** An operation of IAM or STS: a form in, XML out, on no key. */
+export interface Action<I, O, N extends Capability> extends Verb<I, O, NoKeys, N> {
+  /** The ARN that policies must allow it on; `*` where there is none. */
+  resource?(asked: Pick<Call<I, NoKeys>, 'input' | 'caller' | 'place'> & Pick<Ports, N>): string | Promise<string>
+  /** Whoever can sign may do it, whatever policies say. */
+  readonly open?: true
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any operation at all, as the registry and the procedure see it
@@ -96,6 +116,20 @@ export type AnyOperation = Operation<any, any, any, any>
 export const operation = <I, O, const R extends Readonly<Record<string, KeyRule>>, const N extends Capability = never>(
   declared: Operation<I, O, R, N>,
 ): Operation<I, O, R, N> => declared
+
+/** An action as the procedure sees it: it has no keys, and no route of its own. */
+const actionOf =
+  (service: QueryService) =>
+  <I, O, const N extends Capability = never>(declared: Action<I, O, N>): Operation<I, O, NoKeys, N> => ({
+    ...declared,
+    service,
+    on: {},
+    route: '',
+  })
+export const iamAction = actionOf(iam)
+export const stsAction = actionOf(sts)
+
+export const serviceOf = ({ service = kms }: Pick<AnyOperation, 'service'>): Service => service
 
 /** A request as it came over the wire, whatever the host. */
 export interface Request {
@@ -113,7 +147,7 @@ export interface Request {
   /** Names in lower case; values of a repeated name joined with a comma. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array
-  /** Members from the path and query of a RESTful route. @throws SerializationException */
+  /** Members from the path and query of a RESTful route, or from a form. @throws SerializationException */
   readonly parameters?: () => Readonly<Record<string, unknown>>
   /** The peer's address as the host saw it; never from a header that the peer could have sent. */
   readonly sourceIp: string

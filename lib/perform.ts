@@ -12,7 +12,7 @@ import { aliasArn, type Place } from './arn.ts'
 import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
-import { asksForAliases, authorize, permitsUnder } from './authorize.ts'
+import { actionNameOf, asksForAliases, authorize, permitsUnder } from './authorize.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
@@ -29,17 +29,16 @@ import { asOf } from './keys/imports.ts'
 import type { Key, KeyState } from './keys/key.ts'
 import { recipientOf } from './keys/recipients.ts'
 import { daysWithoutUse } from './keys/usage.ts'
-import type { AnyOperation, KeyRule, Reply, Request } from './operation.ts'
+import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf } from './operation.ts'
 import { unclear } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import type { Said } from './request-context.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
-import { parseBody, validated } from './schema/parse.ts'
+import { validated } from './schema/parse.ts'
 import { custodyNote, standingOf, throughKeyStores } from './stores/custody.ts'
 
 /** Everything outside the procedure, opened once per process. */
 export interface World extends Ports, Authentication {
-  readonly partition: string
   /** The account that this deployment's root user is of. */
   readonly account: string
   readonly audit: AuditSink
@@ -64,13 +63,14 @@ type Output = Readonly<Record<string, unknown>>
 export async function perform(operation: AnyOperation, request: Request, world: World): Promise<Reply> {
   const at = world.now()
   const eventId = world.uuid()
+  const service = serviceOf(operation)
   const entry = new AuditEntry({
     requestId: request.id,
     eventId,
     eventName: operation.name,
-    eventSource: 'kms.amazonaws.com',
+    eventSource: service.eventSource,
     readOnly: operation.readOnly,
-    region: world.region,
+    region: service.regionOf(world),
     account: world.account,
     sourceIp: request.sourceIp,
     userAgent: request.headers['user-agent'] ?? '',
@@ -85,7 +85,7 @@ export async function perform(operation: AnyOperation, request: Request, world: 
     record = entry.succeeded(responseElements(operation, output, resolved[0]?.key.arn))
     used = resolved.filter(({ rule }) => rule.usage)
   } catch (thrown) {
-    const error = asKmsError(thrown, request, world)
+    const error = service.named(asKmsError(thrown, request, world))
     reply = replyOf(error)
     record = entry.failed(error)
   }
@@ -95,7 +95,7 @@ export async function perform(operation: AnyOperation, request: Request, world: 
     const use = { operation: operation.name, at, eventId, requestId: request.id }
     for (const { key } of used) world.lastUsage.book({ keyId: key.id, ...use })
   } catch (thrown) {
-    reply = replyOf(asKmsError(thrown, request, world))
+    reply = replyOf(service.named(asKmsError(thrown, request, world)))
   }
   return reply
 }
@@ -103,8 +103,9 @@ export async function perform(operation: AnyOperation, request: Request, world: 
 async function attempt(operation: AnyOperation, request: Request, world: World, entry: AuditEntry) {
   if (request.body.length > maxBodyBytes)
     throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
-  const body = parseBody(request.body)
-  const caller = await authenticate(request, world, world.now())
+  const service = serviceOf(operation)
+  const body = service.membersOf(request.body)
+  const caller = await authenticate(request, service, world, world.now())
   entry.by(caller)
   const sent = request.parameters ? { ...body, ...request.parameters() } : body
   const input = validated(operation.input, sent) as Input
@@ -148,7 +149,7 @@ async function onKeys(
       rule,
       input,
       caller,
-      rule.action ?? `kms:${operation.name}`,
+      rule.action ?? actionNameOf(operation),
       place,
       world,
       read,
@@ -166,18 +167,29 @@ async function onKeys(
 
   const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
   if (recipient) entry.note(attestationNote(recipient))
-  const asked = { operation, input, sent, request, caller, place, now, ...(recipient && { recipient }) }
+  const call = { principalArn: caller.arn, operation: operation.name, requestId: request.id }
+  const hsm = throughKeyStores(world.hsm, Object.values(keys), world, call)
+  const granted = Object.fromEntries(
+    operation.needs.map((need: keyof Ports) => [need, need === 'hsm' ? hsm : world[need]]),
+  )
+  const resource = await operation.resource?.({ input, caller, place, ...granted })
+  const asked = {
+    operation,
+    input,
+    sent,
+    request,
+    caller,
+    place,
+    now,
+    ...(resource !== undefined && { resource }),
+    ...(recipient && { recipient }),
+  }
   authorize(asked, resolved, (decision, action, arn) => entry.decided(decision, action, arn))
   operation.demands?.(input)
   for (const each of resolved) {
     demandFit(operation, each, (await standingOf(each.key, world.keyStores)).state, input)
   }
 
-  const call = { principalArn: caller.arn, operation: operation.name, requestId: request.id }
-  const hsm = throughKeyStores(world.hsm, Object.values(keys), world, call)
-  const granted = Object.fromEntries(
-    operation.needs.map((need: keyof Ports) => [need, need === 'hsm' ? hsm : world[need]]),
-  )
   const note = (data: Input): void => entry.note(data)
   let output: Output = {}
   // A dry run does all of the cryptography, so that it fails as the real call would; only told to ignore the

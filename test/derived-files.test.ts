@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { schedules } from '../functions/scheduled/index.ts'
-import { catalog, frontDoor, kebabOf, scheduleCatalog } from '../infra/catalog.ts'
+import { catalog, frontDoor, kebabOf, scheduleCatalog, serviceCatalog } from '../infra/catalog.ts'
 import { derived, stale, withConfiguration } from '../infra/derive.ts'
 import { functionsOf } from '../infra/functions.ts'
 import { openapiOf } from '../infra/openapi.ts'
@@ -83,7 +83,7 @@ describe('roles', () => {
 
   test('every Lambda has one of its own', () => {
     const wanted = Object.values(functionsOf(entries)).map(({ role }) => role)
-    expect(new Set(wanted).size).toBe(entries.length + scheduleCatalog().length + 2)
+    expect(new Set(wanted).size).toBe(entries.length + scheduleCatalog().length + serviceCatalog().length + 2)
     expect(Object.keys(roles.Resources).sort()).toEqual(wanted.toSorted())
   })
   test('none names a resource or an action by a wildcard', () => {
@@ -159,8 +159,18 @@ describe('the API description', () => {
   })
 })
 
+test('IAM and STS are one Lambda each, at the paths that an endpoint of theirs gives clients', () => {
+  const routes = (name: string) => functionsOf(entries)[name]?.events
+  expect(routes('iam')).toEqual([{ httpApi: 'POST /iam' }, { httpApi: 'POST /iam/' }])
+  expect(routes('sts')).toEqual(['POST /sts', 'POST /sts/', 'GET /sts', 'GET /sts/'].map((httpApi) => ({ httpApi })))
+})
+
 test('the front door is the Lambda of POST /, and answers health checks', () => {
-  expect(functionsOf(entries)[frontDoor]?.events).toEqual([{ httpApi: 'POST /' }, { httpApi: 'GET /health' }])
+  expect(functionsOf(entries)[frontDoor]?.events).toEqual([
+    { httpApi: 'POST /' },
+    { httpApi: 'GET /' },
+    { httpApi: 'GET /health' },
+  ])
 })
 
 test("the README's table has every setting, and writing it again changes nothing", () => {

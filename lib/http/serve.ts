@@ -7,6 +7,7 @@ import { asKmsError, perform, replyOf } from '../perform.ts'
 import { openWorld } from '../runtime.ts'
 import { parametersOf, requestOf, strictPathOf } from './event.ts'
 import { healthOf, isHealthCheck } from './health.ts'
+import { answerForm, isForm, type QueryApi } from './query.ts'
 
 type Event = APIGatewayProxyEventV2
 type Result = APIGatewayProxyStructuredResultV2
@@ -65,11 +66,15 @@ export const serve = (operation: AnyOperation) =>
     return resultOf(await performed(operation, request), id, 'application/json')
   })
 
-/** Any operation behind `POST /`; and the health check. */
-export const serveAny = (choose: (request: Request) => Choice) =>
+/** The actions of one service of the Query protocol. */
+export const serveForms = (api: QueryApi) => lambda((event, id) => answerForm([api], requestOf(event, id), performed))
+
+/** Any operation behind `POST /`, whatever its protocol; and the health check. */
+export const serveAny = (choose: (request: Request) => Choice, apis: readonly [QueryApi, ...QueryApi[]]) =>
   lambda(async (event, id) => {
     const request = requestOf(event, id)
     if (isHealthCheck(request)) return resultOf(await healthOf(request), id, 'application/json')
+    if (isForm(request)) return answerForm(apis, request, performed)
     const choice = choose(request)
     const reply = isRefusal(choice) ? replyOf(choice.error) : await performed(choice, request)
     return resultOf(reply, id, amzJson)

@@ -33,6 +33,8 @@ interface Expected {
   readonly now: number
   /** How far the client's clock may be off; five minutes unless given. */
   readonly skewMs?: number
+  /** A signature may be in the query string, too. */
+  readonly presigned?: boolean
 }
 
 interface Authorization {
@@ -40,6 +42,10 @@ interface Authorization {
   readonly credential: string
   readonly signedHeaders: readonly string[]
   readonly signature: string
+  readonly date: string
+  readonly sessionToken: string | undefined
+  /** Of a signature in the query string: how long after its date it holds. */
+  readonly expiresInSeconds?: number
 }
 
 const algorithm = 'AWS4-HMAC-SHA256'
@@ -57,15 +63,15 @@ const maxTargetChars = 16_384
 export function readSignature(request: SignedRequest, expected: Expected): Signature {
   const { headers, path, query } = request
   if (path.length + query.length > maxTargetChars) throw refused('The path and query string are too long.')
-  const authorization = readAuthorization(authorizationOf(request, expected.service), headers)
-  const date = headers['x-amz-date'] ?? headers.date ?? ''
-  demandInTime(date, expected)
-  const { signedHeaders } = authorization
+  const authorization = authorizationOf(request, expected)
+  const { date, signedHeaders, sessionToken, expiresInSeconds } = authorization
+  demandInTime(date, expected, expiresInSeconds)
   if (!signedHeaders.includes('host')) throw unsigned('Host')
   if (authorization.algorithm !== algorithm) {
     throw incomplete(`Unsupported AWS 'algorithm': '${clipped(authorization.algorithm)}' (only ${algorithm} for now).`)
   }
   const accessKeyId = demandScope(authorization.credential, date, expected)
+  if (expiresInSeconds === undefined) demandDateSigned(headers, signedHeaders)
   demandSigned(headers, signedHeaders)
 
   const payloadHash = hash('sha256', request.body, 'hex')
@@ -73,7 +79,8 @@ export function readSignature(request: SignedRequest, expected: Expected): Signa
   if (claimedHash !== undefined && claimedHash !== payloadHash) {
     throw refused("The provided 'x-amz-content-sha256' header does not match what was computed.")
   }
-  const canonical = canonicalRequest(request, signedHeaders, payloadHash)
+  const signedQuery = expiresInSeconds === undefined ? query : withoutSignature(query)
+  const canonical = canonicalRequest({ ...request, query: signedQuery }, signedHeaders, payloadHash)
   if (!/^\w{1,128}$/.test(accessKeyId)) {
     throw new UnrecognizedClientException('The security token included in the request is invalid.')
   }
@@ -81,7 +88,6 @@ export function readSignature(request: SignedRequest, expected: Expected): Signa
   const { region, service } = expected
   const date8 = date.slice(0, 8)
   const scope = `${date8}/${region}/${service}/${terminator}`
-  const sessionToken = headers['x-amz-security-token']
   return {
     accessKeyId,
     date8,
@@ -112,22 +118,53 @@ const unsigned = (header: string) => refused(`'${clipped(header)}' must be a 'Si
 /** A refusal repeats what it refuses, within bounds. */
 const clipped = (text: string): string => text.slice(0, 256)
 
-/** Rows 4, 5 and 7. A signature in the query string ends here: no KMS client makes one (kms-authz.md §1.2). */
-function authorizationOf(request: SignedRequest, service: string): string {
-  const { authorization } = request.headers
-  const parameters = new Map(request.query === '' ? [] : queryPairs(request.query))
+/** Rows 4 to 7. A signature in the query string is for STS: no KMS client makes one (kms-authz.md §1.2). */
+function authorizationOf({ headers, query }: SignedRequest, { service, presigned }: Expected): Authorization {
+  const { authorization } = headers
+  const parameters = new Map(query === '' ? [] : queryPairs(query))
   if (!parameters.has('X-Amz-Algorithm')) {
-    if (authorization) return authorization
+    if (authorization) return readAuthorization(authorization, headers)
     throw new MissingAuthenticationTokenException('Missing Authentication Token')
   }
   if (authorization) {
     throw refused("Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.")
   }
-  const missing = ['Algorithm', 'Credential', 'Signature', 'SignedHeaders', 'Date']
+  const wanted = ['Algorithm', 'Credential', 'Signature', 'SignedHeaders', 'Date', ...(presigned ? ['Expires'] : [])]
+  const missing = wanted
     .filter((name) => !parameters.get(`X-Amz-${name}`))
     .map((name) => `AWS query-string parameters must include 'X-Amz-${name}'. `)
   if (missing.length > 0) throw incomplete(`${missing.join('')}Re-examine the query-string parameters.`)
+  if (presigned) return readParameters((name) => decoded(parameters.get(`X-Amz-${name}`)))
   throw refused(`Service '${service}' does not accept a signature in the query string. Use the Authorization header.`)
+}
+
+/** What is not ASCII is in no parameter of a signature that could be right, so it need not come out right. */
+const decoded = (text: string | undefined): string | undefined =>
+  text?.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+
+const withoutSignature = (query: string): string =>
+  query
+    .split('&')
+    .filter((pair) => !queryPairs(pair).some(([name]) => name === 'X-Amz-Signature'))
+    .join('&')
+
+const maxExpiresInSeconds = 604_800
+
+function readParameters(of: (name: string) => string | undefined): Authorization {
+  const expires = of('Expires') ?? ''
+  const expiresInSeconds = /^\d{1,6}$/.test(expires) ? Number(expires) : 0
+  if (expiresInSeconds < 1 || expiresInSeconds > maxExpiresInSeconds) {
+    throw incomplete(`X-Amz-Expires must be a number of seconds from 1 to ${maxExpiresInSeconds}.`)
+  }
+  return {
+    algorithm: of('Algorithm') ?? '',
+    credential: of('Credential') ?? '',
+    signedHeaders: (of('SignedHeaders') ?? '').split(';'),
+    signature: of('Signature') ?? '',
+    date: of('Date') ?? '',
+    sessionToken: of('Security-Token'),
+    expiresInSeconds,
+  }
 }
 
 /** Row 6. @throws IncompleteSignatureException also for a part that is unknown, repeated or no pair */
@@ -166,11 +203,13 @@ function readAuthorization(header: string, headers: SignedRequest['headers']): A
     credential,
     signedHeaders: signedHeaders.split(';'),
     signature,
+    date: headers['x-amz-date'] ?? headers.date ?? '',
+    sessionToken: headers['x-amz-security-token'],
   }
 }
 
 /** Rows 8 to 10. */
-function demandInTime(date: string, { now, skewMs = 300_000 }: Expected): void {
+function demandInTime(date: string, { now, skewMs = 300_000 }: Expected, expiresInSeconds?: number): void {
   const signedAt = timeOf(date)
   if (signedAt === undefined) {
     throw incomplete(
@@ -178,7 +217,11 @@ function demandInTime(date: string, { now, skewMs = 300_000 }: Expected): void {
     )
   }
   const minutes = skewMs / 60_000
-  if (signedAt < now - skewMs) {
+  const expiresAt = expiresInSeconds === undefined ? undefined : signedAt + expiresInSeconds * 1000
+  if (expiresAt !== undefined && expiresAt < now) {
+    throw refused(`Signature expired: ${basicDate(expiresAt)} is now earlier than ${basicDate(now)}`)
+  }
+  if (expiresAt === undefined && signedAt < now - skewMs) {
     const earliest = `${basicDate(now - skewMs)} (${basicDate(now)} - ${minutes} min.)`
     throw refused(`Signature expired: ${date} is now earlier than ${earliest}`)
   }
@@ -233,9 +276,12 @@ function demandScope(credential: string, date: string, expected: Expected): stri
   return accessKeyId
 }
 
-/** The date and every x-amz-* header: who could add or change one would change what is asked (kms-authz.md §1.3). */
-function demandSigned(headers: SignedRequest['headers'], signedHeaders: readonly string[]): void {
+function demandDateSigned(headers: SignedRequest['headers'], signedHeaders: readonly string[]): void {
   if (headers['x-amz-date'] === undefined && !signedHeaders.includes('date')) throw unsigned('Date')
+}
+
+/** Every x-amz-* header: who could add or change one would change what is asked (kms-authz.md §1.3). */
+function demandSigned(headers: SignedRequest['headers'], signedHeaders: readonly string[]): void {
   for (const name of Object.keys(headers)) {
     if (name.startsWith('x-amz-') && !signedHeaders.includes(name)) throw unsigned(name)
   }

@@ -8,6 +8,7 @@ export function list<T>(
   const { min = 0, max = Number.POSITIVE_INFINITY } = rules
   return {
     kind: 'list',
+    item,
     sensitive: item.sensitive,
     decode(json) {
       if (!Array.isArray(json)) throw wrongType(json, 'List')

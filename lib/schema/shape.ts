@@ -17,6 +17,8 @@ export interface Shape<T> {
   /** JSON Schema 2020-12, for the OpenAPI document. */
   readonly json: Readonly<Record<string, unknown>>
   readonly sensitive: boolean
+  /** Of a list. */
+  readonly item?: AnyShape
   readonly required?: true
   /** Stands in for an absent member. */
   readonly fallback?: T

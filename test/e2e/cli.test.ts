@@ -68,6 +68,20 @@ describe.skipIf(installed.length === 0)(`the AWS CLI (${title})`, () => {
     },
   )
 
+  test.each(installed.map(({ path, version }) => [version?.split(' ')[0], path]))(
+    '%s asks STS who it is',
+    (_version, path) => {
+      const words = ['sts', 'get-caller-identity', '--endpoint-url', inject('url'), '--output', 'json']
+      const ran = spawnSync(path ?? '', words, { encoding: 'utf8', env: env(), cwd: folder })
+      expect([ran.status, ran.stderr]).toEqual([0, ''])
+      expect(JSON.parse(ran.stdout)).toEqual({
+        UserId: '000000000000',
+        Account: '000000000000',
+        Arn: 'arn:aws:iam::000000000000:root',
+      })
+    },
+  )
+
   test("the README's walk-through encrypts a file and gets it back", () => {
     const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
     const script = /<!-- walk-through -->\n```sh\n([\s\S]*?)\n```/.exec(readme)?.[1] ?? ''

@@ -38,28 +38,58 @@ export interface Unsigned {
   readonly body: string | Uint8Array
 }
 
-/** The headers of a request signed by AWS's own signer. */
-export async function signedHeaders(
-  request: Unsigned,
-  credentials: Credentials,
-  at: { readonly region?: string; readonly service?: string; readonly date?: Date } = {},
-): Promise<Record<string, string>> {
-  const signer = new SignatureV4({
+interface Scope {
+  readonly region?: string
+  readonly service?: string
+  readonly date?: Date
+}
+
+const signerOf = (credentials: Credentials, at: Scope) =>
+  new SignatureV4({
     credentials,
     region: at.region ?? 'us-east-1',
     service: at.service ?? 'kms',
     sha256: Sha256,
   })
-  const [path = '/', query = ''] = request.target.split('?')
+
+function queryOf(target: string): [path: string, query: Record<string, string[]>] {
+  const [path = '/', query = ''] = target.split('?')
   const parsed: Record<string, string[]> = {}
   for (const [name, value] of new URLSearchParams(query)) parsed[name] = [...(parsed[name] ?? []), value]
-  const signed = await signer.sign(
+  return [path, parsed]
+}
+
+/** The path and query of a GET request that was signed in its query string, by AWS's own signer. */
+export async function presigned(
+  target: string,
+  credentials: Credentials,
+  at: Scope & { readonly host: string; readonly expiresIn: number },
+): Promise<string> {
+  const [path, query] = queryOf(target)
+  const signed = await signerOf(credentials, at).presign(
+    { protocol: 'http:', hostname: at.host, method: 'GET', path, query, headers: { host: at.host } },
+    { signingDate: at.date ?? new Date(), expiresIn: at.expiresIn },
+  )
+  const pairs = Object.entries(signed.query ?? {}).map(
+    ([name, value]) => `${name}=${encodeURIComponent(String(value))}`,
+  )
+  return `${path}?${pairs.join('&')}`
+}
+
+/** The headers of a request signed by AWS's own signer. */
+export async function signedHeaders(
+  request: Unsigned,
+  credentials: Credentials,
+  at: Scope = {},
+): Promise<Record<string, string>> {
+  const [path, query] = queryOf(request.target)
+  const signed = await signerOf(credentials, at).sign(
     {
       protocol: 'http:',
       hostname: request.headers.host ?? '',
       method: request.method,
       path,
-      query: parsed,
+      query,
       headers: { ...request.headers },
       body: request.body,
     },

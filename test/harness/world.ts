@@ -137,12 +137,18 @@ export class TestWorld {
     via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
     pathParameters?: Record<string, string>,
   ): Promise<Answer> {
-    const result = await via(eventOf(request, pathParameters), {} as Context)
-    return {
-      status: result.statusCode ?? 0,
-      requestId: String(result.headers?.['x-amzn-RequestId']),
-      json: JSON.parse(result.body ?? 'null'),
-    }
+    const { status, headers, body } = await this.answer(request, via, pathParameters)
+    return { status, requestId: String(headers['x-amzn-RequestId']), json: JSON.parse(body || 'null') }
+  }
+
+  /** As is, and its answer as is. */
+  async answer(
+    request: { method: string; target: string; headers: Record<string, string>; body: string | Uint8Array },
+    via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
+    pathParameters?: Record<string, string>,
+  ) {
+    const { statusCode = 0, headers = {}, body = '' } = await via(eventOf(request, pathParameters), {} as Context)
+    return { status: statusCode, headers, body }
   }
 
   /** A key made over the wire; its metadata. */

@@ -42,7 +42,8 @@ const request: fc.Arbitrary<Unsigned> = fc.record({
   method: fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'PATCH'),
   path,
   query: fc.array(
-    fc.tuple(text, text).filter(([name]) => !/^x-amz-/i.test(name)),
+    // AWS's signer keeps the query in an object with a prototype, and loses this name.
+    fc.tuple(text, text).filter(([name]) => !/^x-amz-/i.test(name) && name !== '__proto__'),
     { maxLength: 4 },
   ),
   headers: fc.dictionary(headerName, headerValue, { maxKeys: 4, noNullPrototype: true }),
