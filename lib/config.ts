@@ -145,6 +145,9 @@ export const settings = {
     /^[\x21-\x7e]{20,128}$/,
     '20 to 128 printable characters',
   ),
+  KEYSTEAD_SEED: optionalText(
+    'A YAML file of keys and aliases that a local start makes where they are not there yet (docs/seed.md).',
+  ),
   KEYSTEAD_STORE: choice('Where metadata is kept:', ['embedded', 'dynamodb']),
   KEYSTEAD_DYNAMODB_ENDPOINT: optionalText(
     'A DynamoDB-compatible server, instead of the one of the Region.',

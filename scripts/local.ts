@@ -3,8 +3,10 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../lib/config.ts'
+import type { World } from '../lib/perform.ts'
 import { hsmModuleOf, openWorld } from '../lib/runtime.ts'
 import { ensureRootUser } from './root-user.ts'
+import { SeedError } from './seed/file.ts'
 
 /** What keeps the service from starting on this machine: one line, with what mends it. */
 export class PreparationError extends Error {
@@ -12,7 +14,7 @@ export class PreparationError extends Error {
 }
 
 /**
- * Makes what a first start needs: the token with its root keys, and the root user's access key.
+ * Makes what a first start needs: the token with its root keys, the root user's access key, and what the seed file names.
  * @returns the credentials file; undefined when the configuration seeds the access key
  * @throws PreparationError
  */
@@ -20,11 +22,21 @@ export async function prepareLocal(config: Config): Promise<string | undefined> 
   mkdirSync(config.KEYSTEAD_HOME, { recursive: true, mode: 0o700 })
   if (config.KEYSTEAD_HSM_PROFILE === 'softhsm') provisionToken(config)
   try {
-    return await ensureRootUser(await openWorld(), config)
+    const world = await openWorld()
+    const credentials = await ensureRootUser(world, config)
+    if (config.KEYSTEAD_SEED !== undefined) await seed(world, config.KEYSTEAD_SEED, config)
+    return credentials
   } catch (error) {
     if (error instanceof PreparationError) throw error
+    if (error instanceof SeedError) throw new PreparationError(error.message, { cause: error })
     throw new PreparationError(`${reasonOf(error)}`, { cause: error })
   }
+}
+
+async function seed(world: World, file: string, { KEYSTEAD_HSM_PROFILE }: Config): Promise<void> {
+  const { plant } = await import('./seed/seed.ts')
+  const { made, kept } = await plant(world, file, { software: KEYSTEAD_HSM_PROFILE === 'softhsm' })
+  process.stdout.write(`Seeded from ${file}: ${made} made, ${kept} there already\n`)
 }
 
 /** In a process of its own: the module is initialised once per process, on one token directory. */

@@ -1,7 +1,7 @@
 import { aliasArn } from '../../lib/arn.ts'
 import { AlreadyExistsException } from '../../lib/errors.ts'
 import { serve } from '../../lib/http/serve.ts'
-import { demandRoomForAlias } from '../../lib/keys/aliases.ts'
+import { demandRoomForAlias, newAlias } from '../../lib/keys/aliases.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
@@ -25,15 +25,7 @@ export const createAlias = operation({
       throw new AlreadyExistsException(`An alias with the name ${aliasArn(place, name)} already exists`)
     }
     await demandRoomForAlias(aliases, target)
-    await aliases.create({
-      name,
-      arn: aliasArn(place, name),
-      account: place.account,
-      targetKeyId: target.id,
-      createdAt: now,
-      updatedAt: now,
-      revision: 1,
-    })
+    await aliases.create(newAlias(place, name, target.id, now))
     return {}
   },
 })

@@ -70,6 +70,10 @@ const needed = {
 export function chooseProfile(session: Session, name?: ProfileName): Profile {
   const { manufacturer, mechanisms } = session
   const fits = (profile: Profile) => profile.manufacturers.some((start) => manufacturer.startsWith(start))
+  // What only a software token is trusted to be told, or to be helped with, hangs on this name.
+  if (name === 'softhsm' && !fits(profiles.softhsm)) {
+    throw new Error(`The module is of ${manufacturer}, not SoftHSM: choose another profile`)
+  }
   const profile = name ? profiles[name] : (Object.values(profiles).find(fits) ?? profiles.generic)
   const wanted = { aesKeyWrapPad: profile.keyWrap, ...needed }
   const missing = Object.entries(wanted).filter(([, number]) => !mechanisms.includes(number))

@@ -6,10 +6,20 @@ import type { Alias, Key } from './key.ts'
 
 const atMost = 50
 
-/** @throws LimitExceededException when the key has all the aliases it may have */
-export async function demandRoomForAlias(aliases: Aliases, key: Key): Promise<void> {
+export const newAlias = (place: Place, name: string, targetKeyId: string, now: number): Alias => ({
+  name,
+  arn: aliasArn(place, name),
+  account: place.account,
+  targetKeyId,
+  createdAt: now,
+  updatedAt: now,
+  revision: 1,
+})
+
+/** @throws LimitExceededException when the key would have more aliases than it may have */
+export async function demandRoomForAlias(aliases: Aliases, key: Pick<Key, 'id' | 'arn'>, more = 1): Promise<void> {
   const { items } = await aliases.ofKey(key.id, { limit: atMost })
-  if (items.length >= atMost) throw new LimitExceededException(`${key.arn} already has ${atMost} aliases.`)
+  if (items.length + more > atMost) throw new LimitExceededException(`${key.arn} already has ${atMost} aliases.`)
 }
 
 /** The names of all aliases of a key, with their prefix; undefined when there are more than a key may have. */

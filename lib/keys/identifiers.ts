@@ -9,6 +9,8 @@ export type KeyIdentifier =
 const wellFormedId = /^(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$/i
 
 export const isMultiRegionId = (id: string): boolean => id.startsWith('mrk-')
+/** As a key is stored; a request may write it in capitals, and then names another. */
+export const isKeyId = (text: string): boolean => wellFormedId.test(text) && text === text.toLowerCase()
 
 const isAlias = (text: string): boolean =>
   text.startsWith('alias/') || (parseArn(text)?.resource.startsWith('alias/') ?? false)

@@ -1,10 +1,11 @@
 import { decodeText } from './scalars.ts'
 import { type AnyShape, checkLength, failure, lowerFirst, type Of, type Shape, wrongType } from './shape.ts'
 
-export function list<T>(
-  item: Shape<T>,
-  rules: { readonly min?: number; readonly max?: number } = {},
-): Shape<readonly T[]> {
+export interface ListShape<T> extends Shape<readonly T[]> {
+  readonly item: Shape<T>
+}
+
+export function list<T>(item: Shape<T>, rules: { readonly min?: number; readonly max?: number } = {}): ListShape<T> {
   const { min = 0, max = Number.POSITIVE_INFINITY } = rules
   return {
     kind: 'list',
