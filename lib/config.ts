@@ -209,6 +209,16 @@ export const settings = {
   KEYSTEAD_XKS_CA_FILE: optionalText(
     "Certificates, in PEM, that external key store proxies' must chain to; instead of the well-known authorities'.",
   ),
+  KEYSTEAD_METRICS: choice(
+    "Whether each answer's metrics are written to standard output in CloudWatch's embedded metric format:",
+    ['none', 'emf'],
+  ),
+  KEYSTEAD_METRICS_PORT: whole(
+    'Port of 127.0.0.1 where `npm start` serves `GET /metrics` for Prometheus; without it, nowhere.',
+    0,
+    0,
+    65535,
+  ),
   KEYSTEAD_RUN_DIRECTORY: inHome('Where each process keeps what ends with it.', 'run'),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -30,6 +30,7 @@ import type { Key, KeyState } from './keys/key.ts'
 import { recipientOf } from './keys/recipients.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf } from './operation.ts'
+import type { Answered } from './metrics/metrics.ts'
 import { unclear } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import type { Said } from './request-context.ts'
@@ -46,6 +47,8 @@ export interface World extends Ports, Authentication {
   readonly attestationRoot: string
   readonly now: () => number
   readonly uuid: () => string
+  /** Of every request that was answered: what it was, how it ended, how long it took. */
+  readonly answered: (answer: Answered) => void
   /** For failures that are ours: what happened, never what was asked. */
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
 }
@@ -62,6 +65,13 @@ type Output = Readonly<Record<string, unknown>>
 /** Performs one operation. Never rejects: every failure is a reply. */
 export async function perform(operation: AnyOperation, request: Request, world: World): Promise<Reply> {
   const at = world.now()
+  const reply = await onRecord(operation, request, world, at)
+  const error = reply.status === 200 ? undefined : errorOf(reply)
+  world.answered({ action: operation.name, ...(error !== undefined && { error }), ms: world.now() - at })
+  return reply
+}
+
+async function onRecord(operation: AnyOperation, request: Request, world: World, at: number): Promise<Reply> {
   const eventId = world.uuid()
   const service = serviceOf(operation)
   const entry = new AuditEntry({
@@ -254,6 +264,8 @@ export const replyOf = (error: KmsError): Reply => ({
   status: error.status,
   json: { __type: error.name, ...(error.message && { message: error.message }) },
 })
+
+const errorOf = ({ json }: Reply): string => String((json as { __type?: unknown }).__type)
 
 /** An unknown failure is ours: the caller learns its request id, the log learns the cause. */
 export function asKmsError(thrown: unknown, request: Pick<Request, 'id'>, world: Pick<World, 'log'>): KmsError {

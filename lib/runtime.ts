@@ -5,12 +5,17 @@ import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
 import { directoryOf } from './identity/principals.ts'
+import type { HsmCounters } from './hsm/hsm.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
+import { embedded, embeddedNumbers, Metrics, type Reading } from './metrics/metrics.ts'
 import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
 import { connectedClusters } from './stores/finding.ts'
+import type { DueWorld, Outcome } from './scheduled.ts'
+import type { StoreCounters } from './store/counted.ts'
 
-export interface OpenWorld extends World {
+export interface OpenWorld extends World, DueWorld {
+  readonly metrics: Metrics
   /** Rejects when the store or the HSM does not answer. */
   check(): Promise<void>
   close(): Promise<void>
@@ -73,7 +78,26 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
   const proxies = openHttps(proxyOptions(config))
   const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
+  const metrics = new Metrics()
+  metrics.read(() => hsmReadings(hsm.counters))
+  metrics.read(() => storeReadings(store.counters))
+  metrics.read(() => [lostRecords(sink.lost())])
+  const outcomes = new Map<string, Outcome>()
+  metrics.read(() => [...outcomes.values()].flatMap(workReadings))
+  const emit = (line: object): void => {
+    if (config.KEYSTEAD_METRICS === 'emf') process.stdout.write(`${JSON.stringify(line)}\n`)
+  }
   return {
+    metrics,
+    answered: (answer) => {
+      metrics.answered(answer)
+      emit(embedded(answer, now()))
+    },
+    worked: (outcome) => {
+      outcomes.set(outcome.name, outcome)
+      const { done: Done, failed: Failed, lateMs: LateMs } = outcome
+      emit(embeddedNumbers({ Task: outcome.name }, { Done, Failed, LateMs }, now()))
+    },
     keyStore,
     materials,
     aliases,
@@ -175,7 +199,48 @@ const proxyOptions = (config: Config) => ({
   ...(config.KEYSTEAD_XKS_CA_FILE !== undefined && { ca: readFileSync(config.KEYSTEAD_XKS_CA_FILE, 'utf8') }),
 })
 
+const counter = (name: string, help: string, value: number): Reading => ({ name, help, type: 'counter', value })
+
+const hsmReadings = (counters: HsmCounters): readonly Reading[] => [
+  counter('keystead_hsm_operations_total', 'What was asked of the HSM.', counters.operations),
+  counter('keystead_hsm_failures_total', 'What the HSM could not do.', counters.failures),
+  counter('keystead_hsm_reopenings_total', 'Logins given up as lost and begun anew.', counters.reopenings),
+  counter('keystead_hsm_handle_hits_total', 'Opened keys found.', counters.hits),
+  counter('keystead_hsm_handle_misses_total', 'Keys that had to be opened.', counters.misses),
+  counter('keystead_hsm_handle_evictions_total', 'Opened keys put out.', counters.evictions),
+]
+
+const storeReadings = (counters: StoreCounters): readonly Reading[] => [
+  counter('keystead_store_reads_total', 'Reads of the store, queries among them.', counters.reads),
+  counter('keystead_store_writes_total', 'Writes to the store.', counters.writes),
+  counter(
+    'keystead_store_throttles_total',
+    'Calls that the store refused or did not answer in time.',
+    counters.failures,
+  ),
+]
+
+const workReadings = ({ name, done, failed, lateMs }: Outcome): readonly Reading[] => {
+  const labels = { task: name }
+  const gauge = (what: string, help: string, value: number): Reading => ({
+    name: `keystead_due_${what}`,
+    help,
+    type: 'gauge',
+    labels,
+    value,
+  })
+  return [
+    gauge('done', 'What the last run of a scheduled function did.', done),
+    gauge('failed', 'What the last run could not do: it stays due.', failed),
+    gauge('late_seconds', 'How long the work was due that had waited longest.', lateMs / 1000),
+  ]
+}
+
+const lostRecords = (lost: number): Reading =>
+  counter('keystead_audit_lost_total', 'Records that best-effort auditing could not write.', lost)
+
 interface OpenSink extends AuditSink {
+  lost(): number
   readonly trail: Trail
   close(): Promise<void>
 }
@@ -186,12 +251,12 @@ async function openSink(config: Config): Promise<OpenSink> {
   const close = () => sink.close()
   const { stamped } = await import('./sinks/stamped.ts')
   const strict = stamped(sink, randomUUID())
-  if (config.KEYSTEAD_AUDIT === 'strict') return { ...strict, trail, close }
+  if (config.KEYSTEAD_AUDIT === 'strict') return { ...strict, trail, close, lost: () => 0 }
   const { bestEffort } = await import('./sinks/best-effort.ts')
   return { ...bestEffort(strict, log), trail, close }
 }
 
-async function configuredSink(config: Config): Promise<OpenSink> {
+async function configuredSink(config: Config): Promise<Omit<OpenSink, 'lost'>> {
   if (config.KEYSTEAD_AUDIT_SINK === 'file') {
     const { openFileSink } = await import('./sinks/file.ts')
     return openFileSink({ directory: config.KEYSTEAD_AUDIT_DIRECTORY, now: Date.now })

@@ -56,6 +56,8 @@ export interface DueWorld extends Ports {
   readonly now: () => number
   readonly uuid: () => string
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
+  /** Of every run: what it came to. */
+  readonly worked: (outcome: Outcome) => void
 }
 
 export interface Outcome {
@@ -66,18 +68,21 @@ export interface Outcome {
   readonly failed: number
   /** Whether time ran out before everything was looked at. */
   readonly more: boolean
+  /** How long the work that has waited longest was due, in milliseconds. */
+  readonly lateMs: number
 }
 
 const pageSize = 50
 const maxTries = 5
 
-/** Runs one scheduled function, and logs what it came to. */
+/** Runs one scheduled function, and tells what it came to. */
 export async function runSchedule(
   schedule: Schedule,
   world: DueWorld,
   until = Number.POSITIVE_INFINITY,
 ): Promise<Outcome> {
   const outcome = await schedule.run(world, until)
+  world.worked(outcome)
   if (outcome.done + outcome.failed > 0) world.log({ level: 'info', message: 'due work', ...outcome })
   return outcome
 }
@@ -86,17 +91,19 @@ export async function runSchedule(
 type AnyTask = DueTask<any>
 
 async function eachDueKey(task: AnyTask, world: DueWorld, until: number): Promise<Outcome> {
-  const counts = { done: 0, failed: 0 }
-  const outOfTime = () => world.now() >= until
+  const counts = { done: 0, failed: 0, lateMs: 0 }
+  const outcome = (more: boolean): Outcome => ({ name: task.name, ...counts, more })
   for (const shard of shardsInTurn(world.now())) {
     for await (const key of dueKeys(task, world, shard)) {
-      if (outOfTime()) return { name: task.name, ...counts, more: true }
+      const now = world.now()
+      counts.lateMs = Math.max(counts.lateMs, now - (dueWorkOf(key)?.at ?? now))
+      if (now >= until) return outcome(true)
       const done = await onKey(task, key, world)
       if (done === undefined) counts.failed++
       else if (done) counts.done++
     }
   }
-  return { name: task.name, ...counts, more: false }
+  return outcome(false)
 }
 
 /** Begun at another one each minute: a run that time cuts short does not always leave the same ones over. */

@@ -4,6 +4,7 @@ import { handler as frontDoor } from '../functions/front-door.ts'
 import { type Config, ConfigurationError, readConfig } from '../lib/config.ts'
 import { documentRoutes } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
+import { startMetricsHost } from '../lib/http/metrics-host.ts'
 import { openWorld } from '../lib/runtime.ts'
 import { PreparationError, prepareLocal } from './local.ts'
 import { startTicker } from './ticker.ts'
@@ -59,6 +60,8 @@ async function main(): Promise<void> {
   })
 
   const ticker = startTicker(world)
+  const metricsPort = config.KEYSTEAD_METRICS_PORT
+  const metrics = metricsPort === 0 ? undefined : await startMetricsHost(metricsPort, () => world.metrics.text())
 
   let closing = false
   const stop = async (): Promise<void> => {
@@ -66,6 +69,7 @@ async function main(): Promise<void> {
     closing = true
     await host.close(5000)
     await ticker.stop()
+    await metrics?.close()
     await world.close()
     process.exit(0)
   }
@@ -79,6 +83,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `Keystead is at ${host.url}\n` +
       (credentials ? `The root user's access key is in ${credentials}\n` : '') +
+      (metrics ? `Metrics are at ${metrics.url}\n` : '') +
       `\n    ${settings.join(' ')} aws kms create-key --endpoint-url ${host.url}\n\n`,
   )
 }

@@ -8,7 +8,7 @@ export const sealAuditLog: Schedule = {
   needs: ['trail', 'materials', 'hsm'],
   async run(world, until) {
     const { records, more } = await sealAll(world, until)
-    return { name: 'SealAuditLog', done: records, failed: 0, more }
+    return { name: 'SealAuditLog', done: records, failed: 0, lateMs: 0, more }
   },
 }
 

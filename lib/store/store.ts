@@ -3,6 +3,7 @@ import { accessKeysIn } from './access-keys.ts'
 import { aliasesIn } from './aliases.ts'
 import { cached, type Records } from './cached.ts'
 import { openTable } from './client.ts'
+import { counted, type StoreCounters } from './counted.ts'
 import { keyStoresIn } from './key-stores.ts'
 import { keysIn } from './keys.ts'
 import { materialsIn } from './materials.ts'
@@ -19,6 +20,7 @@ export type StoreOptions = (
 }
 
 export interface OpenStore extends Records {
+  readonly counters: Readonly<StoreCounters>
   /** Resolves when the table answers. */
   check(): Promise<void>
   close(): Promise<void>
@@ -29,6 +31,7 @@ const remembered = 20_000
 /** @throws Error when an embedded store cannot be opened; a server is first asked by the first request */
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { client, table: name, close } = await connect(options)
+  const counters = counted(client)
   const table = openTable(client, name)
   const records = {
     keys: keysIn(table),
@@ -40,6 +43,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     uses: usesIn(table),
   }
   return {
+    counters,
     ...cached(records, { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),
     async check() {
       await table.get({ PK: 'CHECK', SK: 'CHECK' })

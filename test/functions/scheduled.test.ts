@@ -27,8 +27,20 @@ describe('rotate-key', () => {
     await world.call('EnableKeyRotation', { KeyId, RotationPeriodInDays: 90 })
     const before = (await world.call('DescribeKey', { KeyId })).json.KeyMetadata.CurrentKeyMaterialId
     world.nowMs += 90 * dayMs
-    expect(await rotate(event)).toEqual({ name: 'RotateKey', done: 1, failed: 0, more: false })
-    expect(await rotate(event)).toEqual({ name: 'RotateKey', done: 0, failed: 0, more: false })
+    expect(await rotate(event)).toEqual({
+      name: 'RotateKey',
+      done: 1,
+      failed: 0,
+      more: false,
+      lateMs: expect.any(Number),
+    })
+    expect(await rotate(event)).toEqual({
+      name: 'RotateKey',
+      done: 0,
+      failed: 0,
+      more: false,
+      lateMs: expect.any(Number),
+    })
     const after = (await world.call('DescribeKey', { KeyId })).json.KeyMetadata.CurrentKeyMaterialId
     expect(service('RotateKey')).toEqual([
       {
@@ -96,7 +108,13 @@ describe('rotate-key', () => {
     const first = await runSchedule(task, slow, world.nowMs + 10)
     expect(first.more).toBe(true)
     expect(first.done).toBeLessThan(5)
-    expect(await rotate(event)).toEqual({ name: 'RotateKey', done: 5 - first.done, failed: 0, more: false })
+    expect(await rotate(event)).toEqual({
+      name: 'RotateKey',
+      done: 5 - first.done,
+      failed: 0,
+      more: false,
+      lateMs: expect.any(Number),
+    })
   })
 
   test('run many times at once rotates each key once', async () => {
@@ -132,7 +150,13 @@ describe('delete-key', () => {
 
     await world.call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 })
     world.nowMs += 7 * dayMs
-    expect(await destroy(event)).toEqual({ name: 'DeleteKey', done: 1, failed: 0, more: false })
+    expect(await destroy(event)).toEqual({
+      name: 'DeleteKey',
+      done: 1,
+      failed: 0,
+      more: false,
+      lateMs: expect.any(Number),
+    })
     expect(await world.call('DescribeKey', { KeyId })).toMatchObject(gone(Arn))
     expect(await world.call('CancelKeyDeletion', { KeyId })).toMatchObject(gone(Arn))
     expect((await world.call('ListAliases')).json.Aliases).toEqual([])
@@ -198,7 +222,13 @@ describe('delete-expired-key-material', () => {
     world.nowMs += 1000
     expect(await state(KeyId)).toBe('PendingImport')
     expect(await world.store.materials.list(KeyId)).toHaveLength(1)
-    expect(await expire(event)).toEqual({ name: 'DeleteExpiredKeyMaterial', done: 1, failed: 0, more: false })
+    expect(await expire(event)).toEqual({
+      name: 'DeleteExpiredKeyMaterial',
+      done: 1,
+      failed: 0,
+      more: false,
+      lateMs: expect.any(Number),
+    })
     expect(await expire(event)).toMatchObject({ done: 0, failed: 0 })
     expect(await world.store.materials.list(KeyId)).toEqual([])
     expect(service('DeleteExpiredKeyMaterial')).toMatchObject([{ serviceEventDetails: { keyId: Arn } }])

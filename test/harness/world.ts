@@ -7,7 +7,9 @@ import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
 import { directoryOf } from '../../lib/identity/principals.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
+import { type Answered, Metrics } from '../../lib/metrics/metrics.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
+import type { Outcome } from '../../lib/scheduled.ts'
 import { fileTrail } from '../../lib/sinks/file-trail.ts'
 import { UsageBook } from '../../lib/store/usage-book.ts'
 import { openXks } from '../../lib/xks/client.ts'
@@ -43,6 +45,8 @@ export class TestWorld {
   /** Of changes that were about to be made. */
   readonly intents: AuditRecord[] = []
   readonly logged: Readonly<Record<string, unknown>>[] = []
+  readonly answers: Answered[] = []
+  readonly outcomes: Outcome[] = []
   nowMs = Date.parse('2026-11-24T12:00:00Z')
   auditFailure: Error | undefined
   readonly lastUsage = new UsageBook(this.store.uses, {
@@ -76,6 +80,9 @@ export class TestWorld {
       },
     },
     attestationRoot: '',
+    metrics: new Metrics(),
+    answered: (answer) => void this.answers.push(answer),
+    worked: (outcome) => void this.outcomes.push(outcome),
     partition: 'aws',
     region,
     account,
