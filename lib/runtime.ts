@@ -4,15 +4,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
-import { directoryOf } from './identity/principals.ts'
 import type { HsmCounters } from './hsm/hsm.ts'
+import { directoryOf } from './identity/principals.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import { embedded, embeddedNumbers, Metrics, type Reading } from './metrics/metrics.ts'
 import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
-import { connectedClusters } from './stores/finding.ts'
 import type { DueWorld, Outcome } from './scheduled.ts'
 import type { StoreCounters } from './store/counted.ts'
+import { connectedClusters } from './stores/finding.ts'
 
 export interface OpenWorld extends World, DueWorld {
   readonly metrics: Metrics
