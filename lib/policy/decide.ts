@@ -233,7 +233,3 @@ const grantPaths = (request: DecisionRequest, isLocal: boolean): readonly Path[]
     const isDirect = isLocal || grant.issuingAccount === request.caller.account
     return [{ by: { source: 'grant', policy: grant.id }, needs: isDirect ? localNeeds[kind] : 'allow' }]
   })
-
-/** The safety check on a new key policy: whether under it the caller could not change the policy again (§6.3). */
-export const lockedOut = (request: Omit<DecisionRequest, 'action' | 'crossAccount' | 'grants'>): boolean =>
-  !decide({ ...request, action: 'kms:PutKeyPolicy', crossAccount: false, grants: [] }).allowed

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type DecisionRequest, decide } from '../../../lib/policy/decide.ts'
 import type { PolicyDocument } from '../../../lib/policy/document.ts'
+import type { PolicyGrant } from '../../../lib/policy/grants.ts'
 import { parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/policies.ts'
 import { account, callers, keyArn } from './scenario.ts'
 
@@ -88,14 +89,30 @@ interface World {
   readonly identity: readonly Statement[]
   readonly boundary: readonly Statement[] | undefined
   readonly session: readonly Statement[] | undefined
+  readonly grants: readonly PolicyGrant[]
   readonly context: Readonly<Record<string, string | string[]>>
 }
+const grants: fc.Arbitrary<PolicyGrant> = fc.record({
+  id: fc.constant('grant'),
+  grantee: fc.constantFrom(
+    account,
+    `arn:aws:iam::${account}:user/team/alice`,
+    `arn:aws:iam::${account}:role/ci/Deployer`,
+    'AROADEPLOYERDEPLOY222:build',
+    `arn:aws:sts::${account}:federated-user/fay`,
+    'arn:aws:iam::444455556666:user/zoe',
+  ),
+  issuingAccount: fc.constantFrom(account, '444455556666'),
+  operations: fc.constantFrom(['Encrypt'], ['Decrypt'], ['Encrypt', 'Decrypt']),
+  constraints: fc.constantFrom({}, { EncryptionContextSubset: { a: 'b' } }),
+})
 const worlds: fc.Arbitrary<World> = fc.record({
   caller: fc.constantFrom(...Object.keys(callers)),
   key: some(keyStatement),
   identity: some(identityStatement),
   boundary: fc.option(some(identityStatement), { nil: undefined, freq: 3 }),
   session: fc.option(some(identityStatement), { nil: undefined, freq: 3 }),
+  grants: fc.array(grants, { maxLength: 2 }),
   context: fc.record(
     {
       'aws:username': fc.constantFrom('alice', '*', '5', '1234'),
@@ -115,6 +132,7 @@ function ask(world: World) {
     crossAccount: true,
     resource: { arn: keyArn, account, keyPolicy: keyDocument(world.key) },
     context: new Map(Object.entries(world.context)),
+    grants: world.grants,
     identityPolicies: [{ name: 'identity', document: identityDocument(world.identity) }],
     ...(world.boundary && { boundary: { name: 'boundary', document: identityDocument(world.boundary) } }),
     ...(world.session && { sessionPolicies: [{ name: 'session', document: identityDocument(world.session) }] }),
@@ -125,21 +143,41 @@ function ask(world: World) {
     : { allowed: false, explicit: decision.explicit, message: decision.message }
 }
 
-const reversed = (value: unknown): unknown =>
-  Array.isArray(value)
-    ? value.map(reversed).toReversed()
-    : typeof value === 'object' && value !== null
-      ? Object.fromEntries(
-          Object.entries(value)
-            .toReversed()
-            .map(([name, each]) => [name, reversed(each)]),
-        )
-      : value
-const reversedPolicies = (world: World): World => ({ ...(reversed(world) as World), context: world.context })
+/** Every list and every object in another order. */
+function permuted(value: unknown, numbers: readonly number[]): unknown {
+  let drawn = 0
+  const next = (): number => numbers[drawn++ % numbers.length] ?? 0
+  const shuffled = <T>(list: readonly T[]): T[] =>
+    list
+      .map((each) => ({ each, at: next() }))
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ each }) => each)
+  const permute = (each: unknown): unknown => {
+    if (Array.isArray(each)) return shuffled(each).map(permute)
+    if (typeof each !== 'object' || each === null) return each
+    return Object.fromEntries(shuffled(Object.entries(each)).map(([name, inner]) => [name, permute(inner)]))
+  }
+  return permute(value)
+}
+
+/** Conditions and actions with their names in capitals. */
+const inCapitals = (statement: Statement): Statement => {
+  const { Condition, ...rest } = statement as { Condition: Record<string, Record<string, unknown>> }
+  const upper = (text: string): string => text.toUpperCase()
+  const raised = Object.entries(rest).map(([name, value]) => [
+    name,
+    /Action/.test(name) ? [value].flat().map((each) => upper(String(each))) : value,
+  ])
+  const conditions = Object.entries(Condition).map(([operator, keys]) => [
+    upper(operator),
+    Object.fromEntries(Object.entries(keys).map(([name, value]) => [upper(name), value])),
+  ])
+  return { ...Object.fromEntries(raised), Condition: Object.fromEntries(conditions) }
+}
 
 const runs = { numRuns: 1000 }
 
-describe('decide', () => {
+describe('decide', { timeout: 30_000 }, () => {
   it('never allows more for a Deny that is added', () => {
     fc.assert(
       fc.property(
@@ -185,10 +223,50 @@ describe('decide', () => {
     )
   })
 
-  it('decides the same whatever the order of statements, values and operators', () => {
+  it('never denies more for a grant that is added', () => {
+    fc.assert(
+      fc.property(worlds, grants, (world, grant) => {
+        const more = { ...world, grants: [...world.grants, grant] }
+        expect(ask(world).allowed && !ask(more).allowed).toBe(false)
+      }),
+      runs,
+    )
+  })
+
+  it('never allows more for a boundary or a session policy that is added', () => {
+    fc.assert(
+      fc.property(worlds, some(identityStatement), fc.constantFrom('boundary', 'session'), (world, policy, as) => {
+        const limited = { ...world, [as]: policy }
+        const free = { ...world, [as]: undefined }
+        // What a federated user has without a session policy is what keys and grants give it.
+        fc.pre(world.caller !== 'federated')
+        expect(ask(limited).allowed && !ask(free).allowed).toBe(false)
+      }),
+      runs,
+    )
+  })
+
+  it('decides the same whatever the order of statements, values, operators and grants', () => {
+    fc.assert(
+      fc.property(worlds, fc.array(fc.nat(), { minLength: 5, maxLength: 40 }), (world, numbers) => {
+        const other = { ...(permuted(world, numbers) as World), context: world.context }
+        expect(ask(other)).toEqual(ask(world))
+      }),
+      runs,
+    )
+  })
+
+  it('decides the same whatever the case of actions, operators and condition keys', () => {
     fc.assert(
       fc.property(worlds, (world) => {
-        expect(ask(reversedPolicies(world))).toEqual(ask(world))
+        const raised = {
+          ...world,
+          key: world.key.map(inCapitals),
+          identity: world.identity.map(inCapitals),
+          boundary: world.boundary?.map(inCapitals),
+          session: world.session?.map(inCapitals),
+        }
+        expect(ask(raised)).toEqual(ask(world))
       }),
       runs,
     )

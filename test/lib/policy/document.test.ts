@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LimitExceededException, MalformedPolicyDocumentException } from '../../../lib/errors.ts'
-import { decide, lockedOut } from '../../../lib/policy/decide.ts'
+import { decide } from '../../../lib/policy/decide.ts'
 import { defaultKeyPolicy } from '../../../lib/policy/default-policy.ts'
 import { maxPolicyBytes } from '../../../lib/policy/dialects.ts'
 import {
@@ -9,7 +9,7 @@ import {
   parseStoredPolicy,
   principalsIn,
 } from '../../../lib/policy/policies.ts'
-import { account, callers, keyArn, requestOf } from './scenario.ts'
+import { account, keyArn, requestOf } from './scenario.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -290,43 +290,5 @@ describe('the default key policy', () => {
       allowed: true,
       by: { source: 'key-policy', policy: 'default', statement: 'Enable IAM User Permissions' },
     })
-  })
-})
-
-describe('lockedOut', () => {
-  const allow = { Effect: 'Allow', Action: 'kms:PutKeyPolicy', Resource: '*' }
-
-  it.each([
-    ['root keeps the key by delegating to its account', false, { name: '', caller: 'root' }],
-    [
-      'root is locked out by a policy for others',
-      true,
-      { name: '', caller: 'root', keyPolicy: { ...allow, Principal: { AWS: role } } },
-    ],
-    ['a user without kms:PutKeyPolicy is locked out by delegation alone', true, { name: '' }],
-    ['a user with kms:PutKeyPolicy is not', false, { name: '', identity: allow }],
-    [
-      'a user whom the policy names is not',
-      false,
-      { name: '', keyPolicy: { ...allow, Principal: { AWS: callers.alice?.arn } } },
-    ],
-    ['a Deny locks out', true, { name: '', caller: 'root', keyPolicy: { ...allow, Effect: 'Deny', Principal: '*' } }],
-    [
-      'a condition counts as it is met now',
-      true,
-      {
-        name: '',
-        caller: 'root',
-        keyPolicy: { ...statement, Condition: { Bool: { 'aws:SecureTransport': 'true' } } },
-        context: { 'aws:SecureTransport': 'false' },
-      },
-    ],
-    [
-      'a caller of another account is locked out',
-      true,
-      { name: '', caller: 'strangerRoot', keyPolicy: { ...allow, Principal: '*' } },
-    ],
-  ])('%s', (_, expected, scenario) => {
-    expect(lockedOut(requestOf(scenario))).toBe(expected)
   })
 })

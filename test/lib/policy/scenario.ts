@@ -6,15 +6,18 @@
  *   resource       `key` (default), `alias`, `*`, or an ARN; always of account 111122223333
  *   keyPolicy      one statement, a list, a document, or `delegating`, `empty`, `unreadable`; default `delegating`
  *   identity, boundary, session   the same, attached to the caller; absent by default
- *   ids            unique ids that the key policy's principals were bound to when it was saved
+ *   identities, sessions   several of them, by name
+ *   trust          the same, of the role that is then the resource; or `missing`, where there is no such role
+ *   ids            unique ids that the principals of the key's or role's policy were bound to when it was saved
  *   condition      in place of policies: `applies` is then true, false or `unsure`, and is asked of an Allow and a Deny
- *   context        condition keys; a list marks a multi-valued key
+ *   context        condition keys; a list marks a multi-valued key, null a value that is unclear
  */
 import type { DecisionRequest, NamedPolicy } from '../../../lib/policy/decide.ts'
 import type { PolicyDocument } from '../../../lib/policy/document.ts'
 import type { PolicyGrant } from '../../../lib/policy/grants.ts'
-import { parseStoredIdentityPolicy, parseStoredPolicy } from '../../../lib/policy/policies.ts'
-import type { PolicyCaller } from '../../../lib/policy/principals.ts'
+import { parseStoredIdentityPolicy, parseStoredPolicy, parseStoredTrustPolicy } from '../../../lib/policy/policies.ts'
+import type { Asker, PolicyCaller } from '../../../lib/policy/principals.ts'
+import { unclear } from '../../../lib/policy/variables.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -29,17 +32,22 @@ export interface Scenario {
   readonly identity?: unknown
   readonly boundary?: unknown
   readonly session?: unknown
+  readonly identities?: Readonly<Record<string, unknown>>
+  readonly sessions?: Readonly<Record<string, unknown>>
+  readonly trust?: unknown
   readonly grants?: readonly PolicyGrant[]
   readonly proposedGrant?: NonNullable<DecisionRequest['proposedGrant']>
   readonly encryptionContext?: Readonly<Record<string, string>>
-  readonly context?: Readonly<Record<string, string | readonly string[]>>
+  readonly context?: Readonly<Record<string, string | readonly string[] | null>>
   readonly condition?: Json
   readonly applies?: boolean | 'unsure'
   readonly expect?: {
     readonly allowed: boolean
     readonly by: string
     readonly explicit?: boolean
+    readonly policy?: string
     readonly statement?: string | number
+    readonly detail?: string
     readonly message?: string
   }
 }
@@ -62,7 +70,10 @@ const session = (of: string, id: string): PolicyCaller => ({
   principalId: `${id}:build`,
 })
 
-export const callers: Readonly<Record<string, PolicyCaller>> = {
+export const roleArn = `arn:aws:iam::${account}:role/ci/Deployer`
+
+export const callers: Readonly<Record<string, Asker>> = {
+  web: { type: 'WebIdentity', account, provider: `arn:aws:iam::${account}:oidc-provider/id.example.com` },
   root: { type: 'Root', account, arn: `arn:aws:iam::${account}:root`, principalId: account },
   alice: user(account, 'team/alice', 'AIDAALICEALICEALICE22'),
   deployer: session(account, 'AROADEPLOYERDEPLOY222'),
@@ -110,7 +121,9 @@ const attached = (name: string, policy: unknown): NamedPolicy => ({
 })
 
 export function requestOf(scenario: Scenario): DecisionRequest {
-  const { caller: name = 'alice', resource = 'key', keyPolicy = 'delegating', identity, boundary, ids } = scenario
+  const { keyPolicy = 'delegating', identity, identities, sessions, boundary, trust } = scenario
+  const { caller: name = 'alice', resource = trust === undefined ? 'key' : roleArn } = scenario
+  const ids = scenario.ids && new Map(Object.entries(scenario.ids))
   const caller = callers[name]
   if (!caller) throw new Error(`No caller is called ${name}.`)
   const arn =
@@ -118,17 +131,26 @@ export function requestOf(scenario: Scenario): DecisionRequest {
   const { grants, proposedGrant, encryptionContext } = scenario
   return {
     caller,
-    action: scenario.action ?? 'kms:Encrypt',
+    action: scenario.action ?? (trust === undefined ? 'kms:Encrypt' : 'sts:AssumeRole'),
     resource: {
       arn,
       account,
       ...(arn.includes(':key/') && {
-        keyPolicy: read(keyPolicy, (text) => parseStoredPolicy(text, ids && new Map(Object.entries(ids)))),
+        keyPolicy: read(keyPolicy, (text) => parseStoredPolicy(text, ids)),
+      }),
+      ...(trust !== undefined && {
+        trustPolicy: {
+          document: trust === 'missing' ? undefined : read(trust, (text) => parseStoredTrustPolicy(text, ids)),
+        },
       }),
     },
     crossAccount: scenario.crossAccount ?? true,
-    context: new Map(Object.entries(scenario.context ?? {}).map(([key, value]) => [key.toLowerCase(), value])),
+    context: new Map(
+      Object.entries(scenario.context ?? {}).map(([key, value]) => [key.toLowerCase(), value ?? unclear]),
+    ),
     ...(identity !== undefined && { identityPolicies: [attached('identity', identity)] }),
+    ...(identities && { identityPolicies: Object.entries(identities).map(([each, policy]) => attached(each, policy)) }),
+    ...(sessions && { sessionPolicies: Object.entries(sessions).map(([each, policy]) => attached(each, policy)) }),
     ...(boundary !== undefined && { boundary: attached('boundary', boundary) }),
     ...(scenario.session !== undefined && { sessionPolicies: [attached('session', scenario.session)] }),
     ...(grants && { grants }),

@@ -17,9 +17,9 @@ function decideCondition({ condition, ...scenario }: Scenario) {
   }
 }
 
-it('finds at least 150 scenarios, each named once', () => {
+it('finds at least 450 scenarios, each named once', () => {
   const names = files.flatMap(scenariosIn).map(({ name }) => name)
-  expect(names.length).toBeGreaterThanOrEqual(150)
+  expect(names.length).toBeGreaterThanOrEqual(450)
   expect(new Set(names).size).toBe(names.length)
 })
 
@@ -42,8 +42,10 @@ describe.each(files)('%s', (file) => {
 
   it.each(withDecision ?? [])('$name', (scenario) => {
     if (!scenario.expect) throw new Error('The scenario expects nothing.')
-    const { allowed, by, statement, explicit = false, message } = scenario.expect
+    const { allowed, by, policy, statement, detail, explicit = false, message } = scenario.expect
     const decision = decide(requestOf(scenario))
+    if (policy !== undefined) expect(decision.by.policy).toBe(policy)
+    if (detail !== undefined) expect(decision.by.detail).toBe(detail)
     expect(decision).toMatchObject({ allowed, by: { source: by, ...(statement !== undefined && { statement }) } })
     if (!decision.allowed) expect(decision.explicit).toBe(explicit)
     if (!decision.allowed && message !== undefined) expect(decision.message).toBe(message)
