@@ -25,8 +25,10 @@ import { enableKey } from './keys/enable-key.ts'
 import { getKeyLastUsage } from './keys/get-key-last-usage.ts'
 import { getPublicKey } from './keys/get-public-key.ts'
 import { listKeys } from './keys/list-keys.ts'
+import { replicateKey } from './keys/replicate-key.ts'
 import { scheduleKeyDeletion } from './keys/schedule-key-deletion.ts'
 import { updateKeyDescription } from './keys/update-key-description.ts'
+import { updatePrimaryRegion } from './keys/update-primary-region.ts'
 import { deleteImportedKeyMaterial } from './material/delete-imported-key-material.ts'
 import { getParametersForImport } from './material/get-parameters-for-import.ts'
 import { importKeyMaterial } from './material/import-key-material.ts'
@@ -94,6 +96,7 @@ export const operations = [
   listResourceTags,
   putKeyPolicy,
   reEncrypt,
+  replicateKey,
   rotateKeyOnDemand,
   scheduleKeyDeletion,
   sign,
@@ -103,6 +106,7 @@ export const operations = [
   updateCustomKeyStore,
   updateKeyDescription,
   updateKeyVersion,
+  updatePrimaryRegion,
   verify,
   verifyMac,
 ] as const

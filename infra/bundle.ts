@@ -7,7 +7,7 @@ import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
 import { viewerFiles } from '../lib/http/documents.ts'
-import { catalog, documents, frontDoor, root, scheduleCatalog, serviceCatalog } from './catalog.ts'
+import { catalog, documents, frontDoor, peers, root, scheduleCatalog, serviceCatalog } from './catalog.ts'
 
 const dist = join(root, 'dist')
 /** Where serverless-offline looks for handlers: they are named `dist/…` from here too. */
@@ -28,7 +28,7 @@ const requireBanner =
 const options = {
   absWorkingDir: root,
   entryPoints: [
-    ...[frontDoor, documents].map((name) => ({ in: `functions/${name}.ts`, out: name })),
+    ...[frontDoor, documents, peers].map((name) => ({ in: `functions/${name}.ts`, out: name })),
     ...[...catalog(), ...serviceCatalog(), ...scheduleCatalog()].map(({ file, kebab }) => ({ in: file, out: kebab })),
   ],
   bundle: true,

@@ -19,6 +19,9 @@ export const frontDoor = 'front-door'
 /** The Lambda that describes the API, unsigned. */
 export const documents = 'documents'
 
+/** The Lambda that other Regions talk to. */
+export const peers = 'peers'
+
 export interface Entry {
   readonly operation: AnyOperation
   readonly group: string

@@ -1,8 +1,10 @@
 import { documentRoutes } from '../lib/http/documents.ts'
+import { peerPath } from '../lib/identity/peer-signature.ts'
 import {
   documents,
   type Entry,
   frontDoor,
+  peers,
   type ScheduleEntry,
   type ServiceEntry,
   scheduleCatalog,
@@ -63,6 +65,7 @@ export const functionsOf = (
     "Every operation, by its X-Amz-Target or its form's Action.",
     'hsm',
   ),
+  [peers]: lambda(peers, [`POST ${peerPath}`], 'What other Regions say about multi-Region keys.', 'hsm'),
   [documents]: lambda(documents, documentRoutes, 'The description of the API.', 'plain', 'swagger-ui-dist'),
   ...Object.fromEntries(
     entries.map(({ kebab, operation }) => [

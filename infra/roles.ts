@@ -4,6 +4,7 @@ import {
   documents,
   type Entry,
   frontDoor,
+  peers,
   type ScheduleEntry,
   type ServiceEntry,
   scheduleCatalog,
@@ -45,6 +46,7 @@ const access = {
   clusters: { items: [], indexes: [], writes: [] },
   xks: { items: [], indexes: [], writes: [] },
   trail: { items: [], indexes: [], writes: [] },
+  peers: { items: [], indexes: [], writes: [] },
 } as const satisfies Record<Capability, Access>
 
 const arnOf = (resource: string) => ({ 'Fn::GetAtt': [resource, 'Arn'] })
@@ -142,6 +144,14 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
   ]
 }
 
+/** Keys and their material, and no principal's: other Regions are known by their HSMs. */
+const peerStatements: readonly Statement[] = [
+  onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], access.keyStore.items),
+  { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
+  { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+  logs(peers),
+]
+
 const role = (kebab: string, statements: readonly Statement[]) => ({
   Type: 'AWS::IAM::Role',
   Properties: {
@@ -166,6 +176,7 @@ export const rolesOf = (
         frontDoor,
       ),
     ),
+    [roleOf(peers)]: role(peers, peerStatements),
     [roleOf(documents)]: role(documents, [logs(documents)]),
     ...Object.fromEntries(
       entries.map(({ kebab, operation }) => [roleOf(kebab), role(kebab, statementsOf([operation], kebab))]),

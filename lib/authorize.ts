@@ -3,7 +3,7 @@ import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException } from './errors.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
-import { type AnyOperation, type Request, serviceOf } from './operation.ts'
+import { type AnyOperation, type Further, type Request, serviceOf } from './operation.ts'
 import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
 import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
@@ -135,6 +135,22 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
     }
   }
 }
+
+/**
+ * Decides what an operation comes to know of only while it runs: a further action, in another Region.
+ * @throws AccessDeniedException with AWS's text
+ */
+export const demandFurther =
+  (asked: Asked, hear: Hear) =>
+  (name: string, on: Further): void => {
+    const operation: AnyOperation = { ...asked.operation, name, on: {}, also: () => [] }
+    if ('arn' in on) {
+      authorize({ ...asked, operation }, [{ member: '', rule: { by: 'key', states: {} }, key: on }], hear)
+    } else {
+      const place = { ...asked.place, region: on.region }
+      authorize({ ...asked, operation, place, input: on.input }, [], hear)
+    }
+  }
 
 /**
  * Whether this caller, with this request, could do an action under a key policy that is not stored yet: AWS's guard

@@ -96,9 +96,7 @@ function isCluster(id: string, token: unknown): boolean {
   return sound && given.has('tokenLabel') && given.has('pinFile') && /^cluster-[2-7a-zA-Z]{11,16}$/.test(id)
 }
 
-function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
-  const what =
-    'JSON: an object of {"tokenLabel", "pinFile"} by cluster id; "tokenDirectory", "module" and "profile" may be given'
+function objectIn(text: string, what: string): Readonly<Record<string, unknown>> {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -106,10 +104,32 @@ function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
     throw new ConfigurationError(what)
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new ConfigurationError(what)
-  if (!Object.entries<unknown>({ ...json }).every(([id, token]) => isCluster(id, token))) {
+  return { ...json }
+}
+
+function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
+  const what =
+    'JSON: an object of {"tokenLabel", "pinFile"} by cluster id; "tokenDirectory", "module" and "profile" may be given'
+  const json = objectIn(text, what)
+  if (!Object.entries(json).every(([id, token]) => isCluster(id, token))) {
     throw new ConfigurationError(what)
   }
   return json as Readonly<Record<string, ClusterSetting>>
+}
+
+const regionName = /^[a-z]{2,}(?:-[a-z]+)+-\d+$/
+
+/** An endpoint by Region: over TLS, or on this machine. */
+function peersIn(text: string): Readonly<Record<string, string>> {
+  const what = 'JSON: an object of "https://host" (or "http://127.0.0.1:port") by Region'
+  const json = objectIn(text, what)
+  for (const [region, endpoint] of Object.entries(json)) {
+    const sound =
+      typeof endpoint === 'string' &&
+      /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::|$))/.test(endpoint)
+    if (!sound || !URL.canParse(String(endpoint)) || !regionName.test(region)) throw new ConfigurationError(what)
+  }
+  return json as Readonly<Record<string, string>>
 }
 
 const accessKeyId = /^[A-Z0-9]{16,128}$/
@@ -131,7 +151,7 @@ export const settings = {
   KEYSTEAD_REGION: text(
     'The Region served; requests signed for another are refused.',
     'us-east-1',
-    /^[a-z]{2,}(?:-[a-z]+)+-\d+$/,
+    regionName,
     'a Region',
   ),
   KEYSTEAD_PARTITION: text('The partition in ARNs.', 'aws', /^aws[a-z-]*$/, 'a partition'),
@@ -205,6 +225,12 @@ export const settings = {
     byDefault: '{}',
     read: (given) => clustersIn(given ?? '{}'),
   } as Setting<Readonly<Record<string, ClusterSetting>>>,
+  KEYSTEAD_PEERS: {
+    summary: 'Where the other Regions of multi-Region keys are: JSON, `{"eu-west-1": "https://…"}`.',
+    byDefault: '{}',
+    read: (given) => peersIn(given ?? '{}'),
+  } as Setting<Readonly<Record<string, string>>>,
+  KEYSTEAD_PEER_TIMEOUT_MS: whole('How long another Region has to answer.', 5000, 100, 25_000),
   KEYSTEAD_XKS_TIMEOUT_MS: whole('How long an external key store proxy has to answer.', 250, 50, 10_000),
   KEYSTEAD_XKS_CA_FILE: optionalText(
     "Certificates, in PEM, that external key store proxies' must chain to; instead of the well-known authorities'.",

@@ -46,6 +46,9 @@ export interface KeyRule {
   }
 }
 
+/** A key of another Region; or that Region itself, and what is to be created there. */
+export type Further = Key | { readonly region: string; readonly input: Readonly<Record<string, unknown>> }
+
 export type Capability = keyof Ports
 
 /** What `run` is given beside the ports it needs. */
@@ -63,6 +66,8 @@ export interface Call<I, R> {
   readonly uuid: () => string
   /** Whether this caller, with this request, could do an action under another key policy. */
   readonly permits: (action: string, policy: PolicyDocument) => boolean
+  /** Decides on a further action, in another Region. @throws AccessDeniedException */
+  readonly demand: (name: string, on: Further) => void
   /** What a proxy of an external key store is told of this request. */
   readonly proxyCall: ProxyCall
   /** Adds to the audit record's additionalEventData. Nothing secret. */

@@ -12,7 +12,7 @@ import { aliasArn, type Place } from './arn.ts'
 import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
-import { actionNameOf, asksForAliases, authorize, permitsUnder } from './authorize.ts'
+import { actionNameOf, asksForAliases, authorize, demandFurther, type Hear, permitsUnder } from './authorize.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
@@ -28,6 +28,7 @@ import { demandAliasName } from './keys/identifiers.ts'
 import { asOf } from './keys/imports.ts'
 import type { Key, KeyState } from './keys/key.ts'
 import { recipientOf } from './keys/recipients.ts'
+import { demandState } from './keys/states.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import type { Answered } from './metrics/metrics.ts'
 import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf } from './operation.ts'
@@ -194,7 +195,8 @@ async function onKeys(
     ...(resource !== undefined && { resource }),
     ...(recipient && { recipient }),
   }
-  authorize(asked, resolved, (decision, action, arn) => entry.decided(decision, action, arn))
+  const hear: Hear = (decision, action, arn) => entry.decided(decision, action, arn)
+  authorize(asked, resolved, hear)
   operation.demands?.(input)
   for (const each of resolved) {
     demandFit(operation, each, (await standingOf(each.key, world.keyStores)).state, input)
@@ -216,6 +218,7 @@ async function onKeys(
       now,
       uuid: world.uuid,
       permits,
+      demand: demandFurther(asked, hear),
       note,
       proxyCall: call,
       ...granted,
@@ -249,8 +252,7 @@ function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, inp
     const action = (rule.action ?? operation.name).replace(/^kms:/, '')
     throw new InvalidKeyUsageException(`${key.arn} key usage is ${key.usage} which is not valid for ${action}.`)
   }
-  const refusal = rule.states[state]
-  if (refusal) throw refusal(key.arn)
+  demandState({ arn: key.arn, state }, rule.states)
   rule.fits?.(key, input)
 }
 

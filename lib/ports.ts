@@ -13,6 +13,7 @@ import type { Directory, Principals } from './identity/ports.ts'
 import type { DueKind, DueShard } from './keys/due.ts'
 import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
 import type { KeyUse } from './keys/usage.ts'
+import type { Peers } from './regions/peers.ts'
 import type { AccountKeyStores, ConnectionErrorCode, XksProxy } from './stores/key-store.ts'
 
 /** A conditional write found another revision (or presence) than the one it was made from. */
@@ -292,4 +293,5 @@ export interface Ports {
   readonly clusters: Clusters
   readonly xks: Xks
   readonly trail: Trail
+  readonly peers: Peers
 }

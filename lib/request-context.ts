@@ -3,7 +3,7 @@ import type { Place } from './arn.ts'
 import { hex } from './bytes.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import type { Caller } from './identity/caller.ts'
-import { multiRegionTypeOf } from './keys/multi-region.ts'
+import { multiRegionTypeOf } from './keys/regions.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
 import { type ContextValue, type RequestContext, unclear } from './policy/variables.ts'
@@ -64,7 +64,9 @@ export function fromConstraints(constraints: {
 
 /** What single operations supply, beside what their members do. */
 const operationKeys: Readonly<Record<string, (input: Input) => Entries>> = {
-  CreateKey: ({ KeySpec, CustomerMasterKeySpec, KeyUsage, Origin, MultiRegion }) => {
+  CreateKey: ({ KeySpec, CustomerMasterKeySpec, KeyUsage, Origin, MultiRegion, ReplicaRegion }) => {
+    // ReplicateKey creates one too, as a policy of the other Region's sees it.
+    const type = ReplicaRegion === undefined ? 'PRIMARY' : 'REPLICA'
     const spec = textOf(KeySpec ?? CustomerMasterKeySpec ?? 'SYMMETRIC_DEFAULT')
     const usage = textOf(KeyUsage ?? 'ENCRYPT_DECRYPT')
     return [
@@ -74,7 +76,7 @@ const operationKeys: Readonly<Record<string, (input: Input) => Entries>> = {
       ['kms:CustomerMasterKeyUsage', usage],
       ['kms:KeyOrigin', textOf(Origin)],
       ['kms:MultiRegion', textOf(MultiRegion)],
-      ['kms:MultiRegionKeyType', MultiRegion ? 'PRIMARY' : undefined],
+      ['kms:MultiRegionKeyType', MultiRegion ? type : undefined],
     ]
   },
   EnableKeyRotation: ({ RotationPeriodInDays }) => [

@@ -1,4 +1,4 @@
-import { keyArn, type Place } from './arn.ts'
+import { keyArn, type Place, parseArn } from './arn.ts'
 import { type Ciphertext, parseCiphertext } from './crypto/ciphertext.ts'
 import {
   AccessDeniedException,
@@ -9,7 +9,7 @@ import {
 } from './errors.ts'
 import type { Caller } from './identity/caller.ts'
 import { isGone } from './keys/deletion.ts'
-import { parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/identifiers.ts'
+import { isMultiRegionId, parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/identifiers.ts'
 import type { Key } from './keys/key.ts'
 import type { KeyRule } from './operation.ts'
 import { foreignKeyMessage } from './policy/messages.ts'
@@ -67,6 +67,7 @@ export async function resolve(
   if (named === undefined) return rule.optional ? undefined : fromCiphertext(member, rule, input, caller, lookup, read)
   if (rule.by === 'key') refuseAlias(named)
   if (rule.by === 'target') refuseAliasOfAlias(named)
+  demandNotElsewhere(named, rule, input, at)
   const identifier = parseKeyIdentifier(named, at)
   const foreign = identifier.account !== caller.account
   const hidden = () => new AccessDeniedException(foreignKeyMessage(caller.arn, action))
@@ -115,9 +116,17 @@ async function fromCiphertext(
 export function demandOwnCiphertext({ rule, key, ciphertext }: Resolved, input: Input): void {
   if (ciphertext || !namesItsKey(rule, input)) return
   const blob = input[rule.encryption?.ciphertext ?? ''] as Uint8Array | undefined
-  if (blob !== undefined && parseCiphertext(blob).keyId !== key.id) {
-    throw new IncorrectKeyException(
-      'The key ID in the request does not identify a CMK that can perform this operation.',
-    )
-  }
+  if (blob !== undefined && parseCiphertext(blob).keyId !== key.id) throw incorrectKey()
+}
+
+const incorrectKey = () =>
+  new IncorrectKeyException('The key ID in the request does not identify a CMK that can perform this operation.')
+
+/** A ciphertext of a multi-Region key, beside the ARN of that key in another Region, which is not the one used here. */
+function demandNotElsewhere(named: string, rule: KeyRule, input: Input, at: Place): void {
+  const arn = parseArn(named)
+  const id = arn?.resource.slice('key/'.length) ?? ''
+  if (!arn || arn.region === at.region || !isMultiRegionId(id) || !namesItsKey(rule, input)) return
+  const blob = input[rule.encryption?.ciphertext ?? ''] as Uint8Array | undefined
+  if (blob !== undefined && parseCiphertext(blob).keyId === id) throw incorrectKey()
 }

@@ -8,13 +8,14 @@ import type { HsmCounters } from './hsm/hsm.ts'
 import { directoryOf } from './identity/principals.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import { embedded, embeddedNumbers, Metrics, type Reading } from './metrics/metrics.ts'
-import type { World } from './perform.ts'
 import type { AuditSink } from './ports.ts'
+import type { PeerWorld } from './receive.ts'
+import { together } from './regions/together.ts'
 import type { DueWorld, Outcome } from './scheduled.ts'
 import type { StoreCounters } from './store/counted.ts'
 import { connectedClusters } from './stores/finding.ts'
 
-export interface OpenWorld extends World, DueWorld {
+export interface OpenWorld extends PeerWorld, DueWorld {
   readonly metrics: Metrics
   /** Rejects when the store or the HSM does not answer. */
   check(): Promise<void>
@@ -43,13 +44,24 @@ const log = (entry: Readonly<Record<string, unknown>>): void => {
 
 /** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
 async function worldOf(config: Config): Promise<OpenWorld> {
-  const [{ openHsm }, { openClusters }, { openStore }, { UsageBook }, { openXks }, { openHttps }] = await Promise.all([
+  const [
+    { openHsm },
+    { openClusters },
+    { openStore },
+    { letters },
+    { UsageBook },
+    { openXks },
+    { openHttps },
+    { openPeers, postWithin },
+  ] = await Promise.all([
     import('./hsm/hsm.ts'),
     import('./hsm/clusters.ts'),
     import('./store/store.ts'),
+    import('./store/letters.ts'),
     import('./store/usage-book.ts'),
     import('./xks/client.ts'),
     import('./xks/https.ts'),
+    import('./peers/client.ts'),
   ])
   const now = Date.now
   const store = await openStore({
@@ -74,10 +86,12 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     log,
   })
   const sink = await openSink(config)
-  const { keys: keyStore, materials, aliases, accessKeys, principals, keyStores, uses } = store
+  const { keys: ownKeys, materials, aliases, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
   const proxies = openHttps(proxyOptions(config))
   const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
+  const endpoints = config.KEYSTEAD_PEERS
+  const peers = openPeers({ endpoints, hsm, letters, now, post: postWithin(config.KEYSTEAD_PEER_TIMEOUT_MS) })
   const metrics = new Metrics()
   metrics.read(() => hsmReadings(hsm.counters))
   metrics.read(() => storeReadings(store.counters))
@@ -98,7 +112,10 @@ async function worldOf(config: Config): Promise<OpenWorld> {
       const { done: Done, failed: Failed, lateMs: LateMs } = outcome
       emit(embeddedNumbers({ Task: outcome.name }, { Done, Failed, LateMs }, now()))
     },
-    keyStore,
+    keyStore: together({ keyStore: ownKeys, materials, peers, now, log }),
+    ownKeys,
+    peers,
+    letters,
     materials,
     aliases,
     accessKeys,

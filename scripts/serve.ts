@@ -5,6 +5,7 @@ import { type Config, ConfigurationError, readConfig } from '../lib/config.ts'
 import { documentRoutes } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
 import { startMetricsHost } from '../lib/http/metrics-host.ts'
+import { peerPath } from '../lib/identity/peer-signature.ts'
 import { openWorld } from '../lib/runtime.ts'
 import { PreparationError, prepareLocal } from './local.ts'
 import { startTicker } from './ticker.ts'
@@ -25,7 +26,8 @@ function routes(): readonly Route[] {
     readFileSync(new URL('../infra/derived/routes.json', import.meta.url), 'utf8'),
   ) as DerivedRoute[]
   const documents = documentRoutes.map((route) => ({ route, file: 'functions/documents.ts' }))
-  return [...derived, ...documents].map(({ route, file }) => ({
+  const peers = { route: `POST ${peerPath}`, file: 'functions/peers.ts' }
+  return [...derived, ...documents, peers].map(({ route, file }) => ({
     route,
     handler: async () => (await import(new URL(`../${file}`, import.meta.url).href)).handler,
   }))

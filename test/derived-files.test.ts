@@ -84,7 +84,7 @@ describe('roles', () => {
 
   test('every Lambda has one of its own', () => {
     const wanted = Object.values(functionsOf(entries)).map(({ role }) => role)
-    expect(new Set(wanted).size).toBe(entries.length + scheduleCatalog().length + serviceCatalog().length + 2)
+    expect(new Set(wanted).size).toBe(entries.length + scheduleCatalog().length + serviceCatalog().length + 3)
     expect(Object.keys(roles.Resources).sort()).toEqual(wanted.toSorted())
   })
   test('none names a resource or an action by a wildcard', () => {

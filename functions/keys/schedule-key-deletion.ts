@@ -1,5 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
-import { deletionAt, demandWindow } from '../../lib/keys/deletion.ts'
+import { demandWindow, withDeletion } from '../../lib/keys/deletion.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
@@ -23,10 +23,10 @@ export const scheduleKeyDeletion = operation({
   demands: demandWindow,
   needs: ['keyStore'],
   async run({ input, keys, now, keyStore }) {
-    const days = input.PendingWindowInDays
-    const at = deletionAt(now, days)
-    await keyStore.replace({ ...keys.KeyId, state: 'PendingDeletion', deletion: { at } })
-    return { KeyId: keys.KeyId.arn, DeletionDate: at, KeyState: 'PendingDeletion', PendingWindowInDays: days }
+    const { PendingWindowInDays } = input
+    const key = withDeletion(keys.KeyId, PendingWindowInDays, now)
+    await keyStore.replace(key)
+    return { KeyId: key.arn, DeletionDate: key.deletion?.at, KeyState: key.state, PendingWindowInDays }
   },
 })
 

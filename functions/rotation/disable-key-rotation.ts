@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandNoReplica } from '../../lib/keys/regions.ts'
 import { demandOwnMaterial, withoutRotation } from '../../lib/keys/rotation.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
@@ -16,6 +17,7 @@ export const disableKeyRotation = operation({
   on: { KeyId: { by: 'key', demands: demandOwnMaterial, states: states.usable } },
   needs: ['keyStore'],
   async run({ keys, keyStore }) {
+    demandNoReplica(keys.KeyId, 'DisableKeyRotation')
     await keyStore.replace(withoutRotation(keys.KeyId))
     return {}
   },

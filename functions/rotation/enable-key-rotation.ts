@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandNoReplica } from '../../lib/keys/regions.ts'
 import { demandOwnMaterial, withRotation } from '../../lib/keys/rotation.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
@@ -22,6 +23,7 @@ export const enableKeyRotation = operation({
   on: { KeyId: { by: 'key', demands: demandOwnMaterial, states: states.usable } },
   needs: ['keyStore'],
   async run({ input, keys, now, keyStore }) {
+    demandNoReplica(keys.KeyId, 'EnableKeyRotation')
     const { RotationPeriodInDays, CreateKeyVersions } = input
     await keyStore.replace(withRotation(keys.KeyId, RotationPeriodInDays, CreateKeyVersions, now))
     return {}

@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandNoReplica } from '../../lib/keys/regions.ts'
 import { refuseCustomStore, rotateOnDemand } from '../../lib/keys/rotation.ts'
 import { states } from '../../lib/keys/states.ts'
 import { operation } from '../../lib/operation.ts'
@@ -16,6 +17,7 @@ export const rotateKeyOnDemand = operation({
   on: { KeyId: { by: 'key', demands: refuseCustomStore, states: states.usable } },
   needs: ['keyStore', 'materials', 'hsm'],
   async run({ keys, now, keyStore, materials, hsm }) {
+    demandNoReplica(keys.KeyId, 'RotateKeyOnDemand')
     await rotateOnDemand({ keyStore, materials, hsm }, keys.KeyId, now)
     return { KeyId: keys.KeyId.arn }
   },

@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandNoReplica } from '../../lib/keys/regions.ts'
 import { demandOwnMaterial } from '../../lib/keys/rotation.ts'
 import { states } from '../../lib/keys/states.ts'
 import { addVersion, demandNewVersion, versionEntry } from '../../lib/keys/versions.ts'
@@ -19,6 +20,7 @@ export const createKeyVersion = operation({
   on: { KeyId: { by: 'key', demands: demandOwnMaterial, states: states.usable } },
   needs: ['keyStore', 'materials', 'hsm'],
   async run({ input, keys: { KeyId: key }, now, keyStore, materials, hsm }) {
+    demandNoReplica(key, 'CreateKeyVersion')
     await demandNewVersion(materials, key, input.SetAsPrimary)
     const rotation = input.SetAsPrimary ? 'ON_DEMAND' : undefined
     const made = await addVersion({ keyStore, materials, hsm }, key, now, rotation)

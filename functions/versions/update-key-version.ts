@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { demandNoReplica } from '../../lib/keys/regions.ts'
 import { demandOwnMaterial } from '../../lib/keys/rotation.ts'
 import { states } from '../../lib/keys/states.ts'
 import { versionEntry, versionNamed, withVersion } from '../../lib/keys/versions.ts'
@@ -24,6 +25,7 @@ export const updateKeyVersion = operation({
   on: { KeyId: { by: 'key', demands: demandOwnMaterial, states: states.changeable } },
   needs: ['keyStore', 'materials'],
   async run({ input, keys, keyStore, materials }) {
+    demandNoReplica(keys.KeyId, 'UpdateKeyVersion')
     const version = await versionNamed(materials, keys.KeyId, input.KeyVersionId)
     const key = withVersion(keys.KeyId, version, input)
     await keyStore.replace(key)

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import middy from '@middy/core'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
+import { textOf } from '../bytes.ts'
 import { KMSInternalException, type KmsError } from '../errors.ts'
 import type { AnyOperation, Reply, Request } from '../operation.ts'
 import { asKmsError, perform, replyOf } from '../perform.ts'
+import { receiveLetter } from '../receive.ts'
 import { openWorld } from '../runtime.ts'
 import { parametersOf, requestOf, strictPathOf } from './event.ts'
 import { healthOf, isHealthCheck } from './health.ts'
@@ -64,6 +66,13 @@ export const serve = (operation: AnyOperation) =>
     const strictPath = strictPathOf(operation, event)
     const request = { ...requestOf(event, id), strictPath, parameters: () => parametersOf(operation, event) }
     return resultOf(await performed(operation, request), id, 'application/json')
+  })
+
+/** What other Regions say. */
+export const servePeers = () =>
+  lambda(async (event, id) => {
+    const { status, body } = await receiveLetter(requestOf(event, id), await openWorld())
+    return { ...resultOf({ status, json: null }, id, 'application/json'), body: textOf(body) }
   })
 
 /** The actions of one service of the Query protocol. */

@@ -2,6 +2,7 @@ import { ValidationException } from '../errors.ts'
 import { type Aliases, Conflict, type Keys, type Materials } from '../ports.ts'
 import { isWaiting } from './imports.ts'
 import type { Key } from './key.ts'
+import { multiRegionTypeOf } from './regions.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -12,10 +13,16 @@ export function demandWindow(input: { readonly PendingWindowInDays: number }): v
   }
 }
 
-export const deletionAt = (now: number, windowInDays: number): number => now + windowInDays * dayMs
+/** A key that is to be deleted; the primary of several waits until its replicas are. */
+export function withDeletion(key: Key, windowInDays: number, now: number): Key {
+  if (multiRegionTypeOf(key) === 'PRIMARY' && (key.multiRegion?.replicas.length ?? 0) > 0) {
+    return { ...key, state: 'PendingReplicaDeletion', replicaDeletion: { windowInDays } }
+  }
+  return { ...key, state: 'PendingDeletion', deletion: { at: now + windowInDays * dayMs } }
+}
 
 /** A key whose deletion was taken back: there again, and disabled, so that its return is a decision of its own. */
-export function withoutDeletion({ deletion: _, ...key }: Key): Key {
+export function withoutDeletion({ deletion: _, replicaDeletion: __, ...key }: Key): Key {
   return { ...key, state: isWaiting(key) ? 'PendingImport' : 'Disabled' }
 }
 

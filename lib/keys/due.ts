@@ -1,7 +1,8 @@
 /** What is to be done with keys in time. */
 import type { Key } from './key.ts'
+import { multiRegionTypeOf } from './regions.ts'
 
-export const dueKinds = ['rotate', 'expire', 'delete'] as const
+export const dueKinds = ['rotate', 'expire', 'delete', 'synchronize'] as const
 export type DueKind = (typeof dueKinds)[number]
 
 /** Keys to do something with are spread over as many partitions as an id has last digits. */
@@ -22,10 +23,12 @@ const expiriesOf = ({ imports = [] }: Key): readonly number[] =>
 
 /** The next work on a key, one thing at a time: a key that is to be deleted, or disabled, is not rotated. */
 export function dueWorkOf(key: Key): DueWork | undefined {
-  const { state, deletion, rotation } = key
+  const { state, deletion, rotation, multiRegion } = key
   const work: DueWork[] = expiriesOf(key).map((at) => ({ kind: 'expire', at }))
   if (state === 'PendingDeletion' && deletion) work.push({ kind: 'delete', at: deletion.at })
-  if (state === 'Enabled' && rotation) work.push({ kind: 'rotate', at: rotation.nextAt })
+  if (multiRegion?.untold) work.push({ kind: 'synchronize', at: multiRegion.untold.at })
+  if (state === 'Enabled' && rotation && multiRegionTypeOf(key) !== 'REPLICA')
+    work.push({ kind: 'rotate', at: rotation.nextAt })
   return work.toSorted((a, b) => a.at - b.at)[0]
 }
 

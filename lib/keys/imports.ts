@@ -6,9 +6,11 @@ import {
   ValidationException,
 } from '../errors.ts'
 import type { Key, MaterialImport } from './key.ts'
+import { lacksStaged, multiRegionTypeOf } from './regions.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
+const isReplica = (key: Key): boolean => multiRegionTypeOf(key) === 'REPLICA'
 const isSymmetric = (key: Key): boolean => key.spec === 'SYMMETRIC_DEFAULT'
 const importsOf = (key: Key): readonly MaterialImport[] => key.imports ?? []
 
@@ -67,6 +69,14 @@ export function demandImportMembers(key: Key, input: ImportInput): void {
     if (value !== undefined && !isSymmetric(key)) {
       throw new ValidationException(`Input parameter ${name} cannot be used with ${key.spec} imported keys.`)
     }
+  }
+  if (isReplica(key) && ImportType === 'NEW_KEY_MATERIAL') {
+    throw new ValidationException(
+      'Input parameter ImportType NEW_KEY_MATERIAL cannot be used on replica Multi-Region keys',
+    )
+  }
+  if (isReplica(key) && KeyMaterialDescription !== undefined) {
+    throw new ValidationException('Key material description can only be specified on primary Multi-Region keys')
   }
   if (ImportType === 'NEW_KEY_MATERIAL' && KeyMaterialId !== undefined) {
     throw new ValidationException('Input parameter keyMaterialId cannot be used with NEW_KEY_MATERIAL importType.')
@@ -141,17 +151,19 @@ export function deletedId(key: Key, asked: string | undefined): string | undefin
   return asked ?? key.currentMaterialId
 }
 
-/** The key without one material: staged material is forgotten, any other is waited for. */
+/** The key without one material: staged material is forgotten, by a replica only if its primary does; any other is waited for. */
 export function withoutMaterial(key: Key, materialId: string): Key {
   const imports = importsOf(key)
   const gone = imports.find((each) => each.materialId === materialId)
-  if (gone?.pending) return { ...key, imports: imports.filter((each) => each !== gone) }
+  const staged = gone?.pending === true
+  if (staged && !isReplica(key)) return { ...key, imports: imports.filter((each) => each !== gone) }
   const after = imports.map((each): MaterialImport => {
     if (each.materialId !== materialId) return each
     const { validTo: _, ...kept } = each
     return { ...kept, state: 'PENDING_IMPORT' }
   })
-  return { ...key, imports: after, state: key.state === 'PendingDeletion' ? key.state : 'PendingImport' }
+  const stays = staged || key.state === 'PendingDeletion' || key.state === 'PendingReplicaDeletion'
+  return { ...key, imports: after, state: stays ? key.state : 'PendingImport' }
 }
 
 interface Expired {
@@ -172,6 +184,11 @@ export function withoutExpired(key: Key, now: number): { changed: Key; expired: 
 export function withStagedCurrent(key: Key, now: number): Key {
   const staged = importsOf(key).find(({ pending }) => pending)
   if (!staged) throw new KMSInvalidStateException(`No available key material pending rotation for the key: ${key.arn}.`)
+  if (lacksStaged(key)) {
+    throw new KMSInvalidStateException(
+      'Cannot perform key material rotation: Key material has not been imported for replicas of the Multi-Region key.',
+    )
+  }
   const { pending: _, ...kept } = staged
   const imports = importsOf(key).map((each) => (each === staged ? { ...kept, rotatedAt: now } : each))
   return { ...key, imports, currentMaterialId: staged.materialId }
@@ -185,17 +202,18 @@ export function expirationOf(key: Key): { ExpirationModel?: string; ValidTo?: nu
   return { ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: Math.min(...dates) }
 }
 
+const importState = (key: Key, { materialId, pending }: MaterialImport): string => {
+  if (pending) return lacksStaged(key) ? 'PENDING_MULTI_REGION_IMPORT_AND_ROTATION' : 'PENDING_ROTATION'
+  return materialId === key.currentMaterialId ? 'CURRENT' : 'NON_CURRENT'
+}
+
 /** What ListKeyRotations says of one (kms-api.md §5.3). */
 export const importEntry = (key: Key, each: MaterialImport) => ({
   KeyId: key.arn,
   KeyMaterialId: each.materialId,
   KeyMaterialDescription: each.description,
   ImportState: each.state,
-  KeyMaterialState: each.pending
-    ? 'PENDING_ROTATION'
-    : each.materialId === key.currentMaterialId
-      ? 'CURRENT'
-      : 'NON_CURRENT',
+  KeyMaterialState: importState(key, each),
   ...(each.state === 'IMPORTED' && {
     ExpirationModel: each.validTo === undefined ? 'KEY_MATERIAL_DOES_NOT_EXPIRE' : 'KEY_MATERIAL_EXPIRES',
     ValidTo: each.validTo,

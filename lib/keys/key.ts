@@ -47,6 +47,8 @@ export interface Key {
   readonly imports?: readonly MaterialImport[]
   /** While PendingDeletion; once it has begun, there is no way back, and the key is there for nobody. */
   readonly deletion?: { readonly at: number; readonly begun?: boolean }
+  /** While PendingReplicaDeletion. */
+  readonly replicaDeletion?: { readonly windowInDays: number }
   /** Of a multi-Region key. */
   readonly multiRegion?: MultiRegion
 }
@@ -59,6 +61,10 @@ export interface MultiRegion {
   readonly replicas: readonly string[]
   /** Grows with each change of what they share: of two accounts of it, the one with the higher number holds. */
   readonly sequence: number
+  /** Of a primary key: the replicas that have imported what is staged. */
+  readonly holders?: readonly string[]
+  /** The Regions that have not heard of the last change, and when they are to be told. */
+  readonly untold?: { readonly regions: readonly string[]; readonly at: number }
 }
 
 /** One imported material, as its key knows it. */

@@ -3,7 +3,7 @@ import type { keyMetadata } from '../schema/members.ts'
 import type { Of } from '../schema/shape.ts'
 import { expirationOf } from './imports.ts'
 import type { Key, KeyState } from './key.ts'
-import { multiRegionMetadata } from './multi-region.ts'
+import { multiRegionMetadata } from './regions.ts'
 
 /** The member of KeyMetadata that lists a key's algorithms; it has one. */
 export const algorithmList = {
@@ -20,6 +20,12 @@ export interface Standing {
   /** Of the store, where that is a cluster. */
   readonly clusterId?: string | undefined
 }
+
+/** What ReplicateKey says of a replica: until it is used it expires as its primary does. */
+export const replicaMetadata = (primary: Key, replica: Key): Of<typeof keyMetadata> => ({
+  ...metadataOf(replica),
+  ...expirationOf(primary),
+})
 
 /**
  * What CreateKey and DescribeKey say of a key (kms-api.md §1.4).

@@ -26,13 +26,23 @@ export async function policyFor(
   directory: Directory,
 ): Promise<Pick<Key, 'policy' | 'principalIds'>> {
   if (input.Policy === undefined) return { policy: defaultKeyPolicy(place) }
-  const named = principalsIn(parseKeyPolicy(input.Policy))
-  const principalIds = await idsOf(named, directory)
-  const document = parseKeyPolicy(input.Policy, { exists: (principal) => isThere(principal, principalIds) })
+  const { document, principalIds } = await soundIn(input.Policy, directory)
   if (!input.BypassPolicyLockoutSafetyCheck && !permits('kms:PutKeyPolicy', document)) {
     throw new MalformedPolicyDocumentException(lockoutMessage)
   }
   return { policy: input.Policy, principalIds }
+}
+
+async function soundIn(text: string, directory: Directory) {
+  const principalIds = await idsOf(principalsIn(parseKeyPolicy(text)), directory)
+  const document = parseKeyPolicy(text, { exists: (principal) => isThere(principal, principalIds) })
+  return { document, principalIds }
+}
+
+/** A key from another Region, whose policy means whom it names here. @throws MalformedPolicyDocumentException */
+export async function withPolicyHere(key: Key, directory: Directory): Promise<Key> {
+  if (!key.principalIds) return key
+  return { ...key, principalIds: (await soundIn(key.policy, directory)).principalIds }
 }
 
 /** A key has one policy, named `default`. @throws NotFoundException */

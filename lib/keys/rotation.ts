@@ -7,6 +7,7 @@ import {
 import type { Materials } from '../ports.ts'
 import { importEntry, withStagedCurrent } from './imports.ts'
 import type { Key, Material } from './key.ts'
+import { multiRegionTypeOf } from './regions.ts'
 import { addVersion, materialStateOf, type VersionPorts, versionSortValue, versionsOf } from './versions.ts'
 
 export const defaultPeriodInDays = 365
@@ -92,6 +93,7 @@ export async function rotateIfDue(
 ): Promise<Material | undefined> {
   const { rotation, state } = key
   if (state !== 'Enabled' || !rotation || rotation.nextAt > now) return undefined
+  if (multiRegionTypeOf(key) === 'REPLICA') return undefined
   const periodMs = rotation.periodInDays * dayMs
   const periods = Math.floor((now - rotation.nextAt) / periodMs) + 1
   const next = { ...rotation, nextAt: rotation.nextAt + periods * periodMs }

@@ -1,5 +1,5 @@
 import { DisabledException, KMSInvalidStateException, type KmsError } from '../errors.ts'
-import type { KeyState } from './key.ts'
+import type { Key, KeyState } from './key.ts'
 
 type Refusal = (arn: string) => KmsError
 
@@ -31,6 +31,14 @@ export const states = {
     Unavailable: invalid('unavailable'),
     Creating: creating,
   },
+  /** ReplicateKey. */
+  replicable: {
+    ...pendingDeletion,
+    Disabled: disabled,
+    PendingImport: pendingImport,
+    Creating: creating,
+    Updating: updating,
+  },
   /** GetPublicKey. */
   published: { ...pendingDeletion, PendingImport: pendingImport, Creating: creating },
   /** Reading about the key, and its policy. */
@@ -57,3 +65,9 @@ export const states = {
     Updating: notPendingDeletion,
   },
 } as const satisfies Record<string, StateRule>
+
+/** @throws as the rule says for the state */
+export function demandState({ arn, state }: Pick<Key, 'arn' | 'state'>, rule: StateRule): void {
+  const refusal = rule[state]
+  if (refusal) throw refusal(arn)
+}

@@ -155,7 +155,7 @@ export const keyVersion = struct({
   PublicKey: blob(1, 8192),
 })
 
-const region = string({ min: 1, max: 32 })
+export const region = string({ min: 1, max: 32, pattern: '^([a-z]+-){2,3}\\d+$' })
 const multiRegionKey = struct({ Arn: required(arn), Region: required(region) })
 const words = list(string())
 

@@ -30,7 +30,7 @@ const bookkeeping = new Set(['PK', 'SK', 'GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK',
 /** One kind of item. */
 export interface Kind<T> {
   readonly type: string
-  readonly fields: Field<T>
+  readonly fields: Field<T> & { readonly optional?: never }
   /** Where it is, and what finds it. */
   readonly at: (value: T) => ItemKey & IndexKeys
 }
@@ -82,6 +82,14 @@ const materialImport = record<MaterialImport>({
   rotatedAt: optional(whole),
 })
 
+const multiRegion = record<MultiRegion>({
+  primary: text,
+  replicas: list(text),
+  sequence: whole,
+  holders: optional(list(text)),
+  untold: optional(record<NonNullable<MultiRegion['untold']>>({ regions: list(text), at: whole })),
+})
+
 export const keyKind: Kind<Key> = {
   type: 'key',
   fields: record<Key>({
@@ -106,7 +114,8 @@ export const keyKind: Kind<Key> = {
     keyStore: optional(record<NonNullable<Key['keyStore']>>({ id: text, externalKeyId: optional(text) })),
     imports: optional(list(materialImport)),
     deletion: optional(record<NonNullable<Key['deletion']>>({ at: whole, begun: optional(flag) })),
-    multiRegion: optional(record<MultiRegion>({ primary: text, replicas: list(text), sequence: whole })),
+    replicaDeletion: optional(record<NonNullable<Key['replicaDeletion']>>({ windowInDays: whole })),
+    multiRegion: optional(multiRegion),
   }),
   at: (key) => ({
     ...keyAt(key.id),

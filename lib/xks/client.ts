@@ -1,11 +1,11 @@
 /** The client of external key store proxies: the XKS proxy API 1.0.3, signed with SigV4 as its service kms-xks-proxy. */
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { concat, equal, textOf, utf8 } from '../bytes.ts'
-import { canonicalRequest } from '../identity/canonical-request.ts'
+import { signed } from '../identity/signing.ts'
 import type { SigningKeys } from '../identity/signing-keys.ts'
 import type { ExternalCiphertext, ProxyCall, Xks } from '../ports.ts'
 import { type FailureReason, failures, ProxyFailure } from '../stores/failures.ts'
-import type { ProxyCredential, XksProxy } from '../stores/key-store.ts'
+import type { XksProxy } from '../stores/key-store.ts'
 
 export interface ProxyRequest {
   /** `https://` and a host name. */
@@ -33,25 +33,6 @@ const algorithm = 'AES_GCM'
 const integrity = 'SHA_256'
 
 export function openXks({ region, signingKeys, now, send }: XksOptions): Xks {
-  async function authorization(
-    credential: ProxyCredential,
-    host: string,
-    date: string,
-    path: string,
-    body: Uint8Array,
-  ) {
-    const date8 = date.slice(0, 8)
-    const head = { method: 'POST', path, query: '', headers: { host, 'x-amz-date': date } }
-    const signed = ['host', 'x-amz-date']
-    const canonical = canonicalRequest(head, signed, sha256(body).toString('hex'))
-    const scope = `${date8}/${region}/${service}/aws4_request`
-    const key = await signingKeys.of(credential, { date8, region, service })
-    const text = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${sha256(utf8(canonical)).toString('hex')}`
-    const signature = createHmac('sha256', key).update(text).digest('hex')
-    const parts = [`Credential=${credential.accessKeyId}/${scope}`, `SignedHeaders=${signed.join(';')}`]
-    return `AWS4-HMAC-SHA256 ${parts.join(', ')}, Signature=${signature}`
-  }
-
   async function post(
     { endpoint, path: prefix, credential }: XksProxy,
     suffix: string,
@@ -62,12 +43,12 @@ export function openXks({ region, signingKeys, now, send }: XksOptions): Xks {
     if (hasOddSegment(path)) throw new ProxyFailure('KeyNotFoundException')
     const body = utf8(JSON.stringify(members))
     const host = endpoint.slice('https://'.length).toLowerCase()
-    const date = `${new Date(now()).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+    const { accessKeyId } = credential
+    const keyOf = (date8: string) => signingKeys.of(credential, { date8, region, service })
+    const signer = { accessKeyId, region, service, keyOf }
     const headers = {
-      host,
-      'x-amz-date': date,
+      ...(await signed({ method: 'POST', path, host, body }, signer, now())),
       'content-type': 'application/json',
-      authorization: await authorization(credential, host, date, path, body),
     }
     return answerOf(await send({ endpoint, path, headers, body }))
   }

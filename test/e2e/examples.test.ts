@@ -52,11 +52,11 @@ const call: Call = async (action, input) => {
   return json
 }
 
-/** Their proxy is to be at port 443 of a host with a certificate. */
-const needsProxy = ({ group }: Entry): boolean => group === 'stores'
+/** Their proxy is to be at port 443 of a host with a certificate; or another Region is to be there. */
+const needsMore = ({ group, operation }: Entry): boolean => group === 'stores' || operation.needs.includes('peers')
 const entries = catalog()
 
-describe.each(entries.filter((entry) => !needsProxy(entry)).map((entry) => [entry.operation.name, entry] as const))(
+describe.each(entries.filter((entry) => !needsMore(entry)).map((entry) => [entry.operation.name, entry] as const))(
   'the example of %s',
   (name, entry) => {
     const { request, response } = exampleOf(entry)
@@ -71,8 +71,8 @@ describe.each(entries.filter((entry) => !needsProxy(entry)).map((entry) => [entr
   },
 )
 
-describe('the example of an external key store, its proxy played in this process', () => {
-  test.each(entries.filter(needsProxy).map((entry) => [entry.operation.name, entry] as const))(
+describe('the example that needs an external key store or another Region, played in this process', () => {
+  test.each(entries.filter(needsMore).map((entry) => [entry.operation.name, entry] as const))(
     '%s answers what is shown',
     async (name, entry) => {
       const world = await TestWorld.start()

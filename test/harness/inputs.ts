@@ -27,6 +27,8 @@ export interface Stage {
   readonly macs: { readonly keyId: string; readonly versionId: string; readonly mac: string }
   readonly agreement: { readonly keyId: string; readonly publicKey: string }
   readonly encapsulation: { readonly keyId: string; readonly capsule: string }
+  /** A primary key, with a replica in us-west-2. */
+  readonly shared: { readonly keyId: string }
   /** A key with imported material, and what imports the same again. */
   readonly external: { readonly keyId: string; readonly token: string; readonly encrypted: string }
 }
@@ -41,6 +43,13 @@ async function external(world: TestWorld): Promise<Stage['external']> {
   const staged = { keyId: KeyId, token: json.ImportToken, encrypted }
   await world.call('ImportKeyMaterial', importInput(staged))
   return staged
+}
+
+/** A multi-Region key with a replica. */
+async function shared(world: TestWorld): Promise<Stage['shared']> {
+  const { KeyId } = await world.key({ MultiRegion: true })
+  await world.call('ReplicateKey', { KeyId, ReplicaRegion: 'us-west-2' })
+  return { keyId: KeyId }
 }
 
 const importInput = ({ keyId, token, encrypted }: Stage['external']) => ({
@@ -98,6 +107,7 @@ export async function stage(world: TestWorld): Promise<Stage> {
     macs: { keyId: hmac.keyId, versionId: hmac.id, mac: base64(await world.hsm.generateMac(hmac, message)) },
     agreement: { keyId: party.keyId, publicKey: base64(publicKeyOf(party)) },
     external: await external(world),
+    shared: await shared(world),
     encapsulation: {
       keyId: receiver.keyId,
       capsule: base64(encapsulateTo(publicKeyOf(receiver)).ciphertext),
@@ -185,6 +195,7 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
     SourceEncryptionContext: { team: 'red' },
     DestinationKeyId: otherKeyId,
   }),
+  ReplicateKey: ({ shared }) => ({ KeyId: shared.keyId, ReplicaRegion: 'eu-west-1', Description: 'there' }),
   RotateKeyOnDemand: ({ keyId }) => ({ KeyId: keyId }),
   ScheduleKeyDeletion: ({ keyId }) => ({ KeyId: keyId, PendingWindowInDays: 7 }),
   Sign: ({ signing }) => ({
@@ -198,6 +209,7 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   UpdateCustomKeyStore: ({ connected }) => ({ CustomKeyStoreId: connected, NewCustomKeyStoreName: 'renamed' }),
   UpdateKeyDescription: ({ keyId }) => ({ KeyId: keyId, Description: 'described' }),
   UpdateKeyVersion: ({ macs }) => ({ KeyId: macs.keyId, KeyVersionId: macs.versionId, SetAsPrimary: true }),
+  UpdatePrimaryRegion: ({ shared }) => ({ KeyId: shared.keyId, PrimaryRegion: 'us-west-2' }),
   Verify: ({ signing }) => ({
     KeyId: signing.keyId,
     Message: base64('plaintext'),

@@ -16,8 +16,10 @@ const kinds: Readonly<Record<string, Members>> = {
   GetParametersForImport: { Origin: 'EXTERNAL' },
   GetPublicKey: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   ImportKeyMaterial: { Origin: 'EXTERNAL' },
+  ReplicateKey: { MultiRegion: true },
   Sign: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   UpdateKeyVersion: { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
+  UpdatePrimaryRegion: { MultiRegion: true },
   Verify: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' },
   VerifyMac: { KeySpec: 'HMAC_256', KeyUsage: 'GENERATE_VERIFY_MAC' },
 }
@@ -101,6 +103,7 @@ const scenes: Readonly<Record<string, (scene: Scene) => Promise<Members>>> = {
     const { KeyVersions } = await call('ListKeyVersions', { KeyId })
     return { KeyVersionId: KeyVersions[0].KeyVersionId }
   },
+  UpdatePrimaryRegion: after('ReplicateKey', { ReplicaRegion: 'us-west-2' }),
   Verify: async ({ call, KeyId, request: { Message, SigningAlgorithm } }) => {
     const { Signature } = await call('Sign', { KeyId, Message, SigningAlgorithm })
     return { Signature }

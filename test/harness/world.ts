@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
@@ -8,9 +8,13 @@ import type { AuditRecord } from '../../lib/audit/record.ts'
 import { directoryOf } from '../../lib/identity/principals.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type Answered, Metrics } from '../../lib/metrics/metrics.ts'
+import { openPeers } from '../../lib/peers/client.ts'
+import { receiveLetter } from '../../lib/receive.ts'
+import { together } from '../../lib/regions/together.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
 import type { Outcome } from '../../lib/scheduled.ts'
 import { fileTrail } from '../../lib/sinks/file-trail.ts'
+import { letters } from '../../lib/store/letters.ts'
 import { UsageBook } from '../../lib/store/usage-book.ts'
 import { openXks } from '../../lib/xks/client.ts'
 import { ClustersInMemory } from './clusters.ts'
@@ -35,62 +39,118 @@ export interface Answer {
   readonly json: any
 }
 
+/** The Regions that there are. */
+export const regions = ['eu-west-1', 'us-east-1', 'us-west-2']
+
+interface Network {
+  readonly clock: { ms: number }
+  readonly domain: Uint8Array
+  readonly worlds: Map<string, TestWorld>
+  /** How many letters still reach a Region before it is cut off. */
+  readonly cut: Map<string, number>
+}
+const newNetwork = (): Network => ({
+  clock: { ms: Date.parse('2026-11-24T12:00:00Z') },
+  domain: randomBytes(32),
+  worlds: new Map(),
+  cut: new Map(),
+})
+
 /** A whole service in memory: wire in, wire out, with its clock, store, HSM and audit trail in the test's hands. */
 export class TestWorld {
+  readonly region: string
+  /** Of all Regions: their clock, what their HSMs share, each one's world, and those that are cut off. */
+  readonly network: Network
   readonly store = memoryStore()
   /** Nothing is there: records are kept in memory. */
   readonly directory = join(tmpdir(), `keystead-${randomUUID()}`)
-  readonly hsm = new SoftHsm()
+  readonly hsm: SoftHsm
   readonly records: AuditRecord[] = []
   /** Of changes that were about to be made. */
   readonly intents: AuditRecord[] = []
   readonly logged: Readonly<Record<string, unknown>>[] = []
   readonly answers: Answered[] = []
   readonly outcomes: Outcome[] = []
-  nowMs = Date.parse('2026-11-24T12:00:00Z')
   auditFailure: Error | undefined
   readonly lastUsage = new UsageBook(this.store.uses, {
     flushMs: 60_000,
     now: () => this.nowMs,
     log: (entry) => void this.logged.push(entry),
   })
-  readonly signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
+  readonly signingKeys: SigningKeys
   readonly clusters = new ClustersInMemory(cluster, account)
   /** Behind every host name: the external key store proxy. */
   readonly proxy = new XksProxyDouble(() => this.nowMs)
-  readonly open: OpenWorld = {
-    keyStore: this.store.keys,
-    materials: this.store.materials,
-    aliases: this.store.aliases,
-    accessKeys: this.store.accessKeys,
-    principals: this.store.principals,
-    directory: directoryOf(this.store.principals),
-    lastUsage: this.lastUsage,
-    hsm: this.hsm,
-    keyStores: this.store.keyStores,
-    clusters: this.clusters,
-    xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
-    signingKeys: this.signingKeys,
-    trail: fileTrail(this.directory),
-    audit: {
-      write: async (record) => {
-        if (this.auditFailure) throw this.auditFailure
-        const kept = record.eventType === 'KeysteadIntent' ? this.intents : this.records
-        kept.push(structuredClone(record))
+  readonly open: OpenWorld
+
+  constructor(region = 'us-east-1', network: Network = newNetwork()) {
+    this.region = region
+    this.network = network
+    network.worlds.set(region, this)
+    this.hsm = new SoftHsm(network.domain)
+    this.signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
+    this.open = this.#opened()
+  }
+
+  get nowMs(): number {
+    return this.network.clock.ms
+  }
+  set nowMs(ms: number) {
+    this.network.clock.ms = ms
+  }
+
+  #opened(): OpenWorld {
+    const now = () => this.nowMs
+    const log = (entry: Readonly<Record<string, unknown>>) => void this.logged.push(entry)
+    const { keys: ownKeys, materials } = this.store
+    const { hsm, region } = this
+    const endpoints = Object.fromEntries(
+      regions.filter((each) => each !== region).map((each) => [each, `https://${each}`]),
+    )
+    const peers = openPeers({
+      endpoints,
+      hsm,
+      letters,
+      now,
+      post: (url, headers, body) => this.#post(url, headers, body),
+    })
+    return {
+      peers,
+      letters,
+      ownKeys,
+      keyStore: together({ keyStore: ownKeys, materials, peers, now, log }),
+      materials: this.store.materials,
+      aliases: this.store.aliases,
+      accessKeys: this.store.accessKeys,
+      principals: this.store.principals,
+      directory: directoryOf(this.store.principals),
+      lastUsage: this.lastUsage,
+      hsm: this.hsm,
+      keyStores: this.store.keyStores,
+      clusters: this.clusters,
+      xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
+      signingKeys: this.signingKeys,
+      trail: fileTrail(this.directory),
+      audit: {
+        write: async (record) => {
+          if (this.auditFailure) throw this.auditFailure
+          const kept = record.eventType === 'KeysteadIntent' ? this.intents : this.records
+          kept.push(structuredClone(record))
+        },
       },
-    },
-    attestationRoot: '',
-    metrics: new Metrics(),
-    answered: (answer) => void this.answers.push(answer),
-    worked: (outcome) => void this.outcomes.push(outcome),
-    partition: 'aws',
-    region,
-    account,
-    now: () => this.nowMs,
-    uuid: randomUUID,
-    log: (entry) => void this.logged.push(entry),
-    check: async () => {},
-    close: async () => {},
+      attestationRoot: '',
+      metrics: new Metrics(),
+      answered: (answer) => void this.answers.push(answer),
+      worked: (outcome) => void this.outcomes.push(outcome),
+      partition: 'aws',
+      region,
+      account,
+      now,
+      uuid: randomUUID,
+      log,
+      check: async () => {},
+      close: async () => {},
+    }
   }
 
   static async start(): Promise<TestWorld> {
@@ -98,6 +158,25 @@ export class TestWorld {
     await world.addRoot(account, root)
     useWorld(world.open)
     return world
+  }
+
+  /** The world of another Region. */
+  async neighbour(region: string): Promise<TestWorld> {
+    const known = this.network.worlds.get(region)
+    if (known) return known
+    const world = new TestWorld(region, this.network)
+    await world.addRoot(account, root)
+    return world
+  }
+
+  /** What a Region says to another. */
+  async #post(url: URL, headers: Readonly<Record<string, string>>, body: Uint8Array) {
+    const left = this.network.cut.get(url.host)
+    if (left === 0) throw new Error('connect ECONNREFUSED')
+    if (left !== undefined) this.network.cut.set(url.host, left - 1)
+    const request = { id: randomUUID(), method: 'POST', path: url.pathname, query: '', headers, body }
+    const there = await this.neighbour(url.host)
+    return receiveLetter({ ...request, sourceIp: '192.0.2.7', secure: true }, there.open)
   }
 
   /** The root user of an account, with an access key. */
@@ -134,7 +213,9 @@ export class TestWorld {
     pathParameters?: Record<string, string>,
   ): Promise<Answer> {
     const headers =
-      by === 'nobody' ? request.headers : await signedHeaders(request, by, { region, date: new Date(this.nowMs) })
+      by === 'nobody'
+        ? request.headers
+        : await signedHeaders(request, by, { region: this.region, date: new Date(this.nowMs) })
     return this.receive({ ...request, headers }, via, pathParameters)
   }
 
@@ -154,6 +235,7 @@ export class TestWorld {
     via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
     pathParameters?: Record<string, string>,
   ) {
+    useWorld(this.open)
     const { statusCode = 0, headers = {}, body = '' } = await via(eventOf(request, pathParameters), {} as Context)
     return { status: statusCode, headers, body }
   }
