@@ -1,6 +1,8 @@
 /**
  * ML-DSA over mu, the 64 bytes that stand for key, context and message (FIPS 204 §6.2, §6.3 and its external-mu variant):
- * node:crypto makes mu itself and takes none. Signing works on secrets as long as it runs and wipes what it can reach.
+ * node:crypto makes mu itself and takes none, and signs everything else. A library was weighed: those there are divide and
+ * branch by secrets, and would bring packages of their own inside the trust boundary of a key. Signing works on secrets as
+ * long as it runs and wipes what it can reach; how often it begins anew shows in its time and tells nothing (FIPS 204 §6.2).
  */
 import { concat, equal } from '../bytes.ts'
 import {
@@ -57,7 +59,7 @@ function decomposed(value: number, gamma2: number): readonly [high: number, low:
   const whole = Math.floor((value + gamma2 - 1) * (1 / (2 * gamma2)))
   // At the very top the high part wraps around to 0, and the low part takes one less.
   const wrapped = -Number(whole === (q - 1) / (2 * gamma2))
-  return [whole & ~wrapped, value - whole * 2 * gamma2 - (q & wrapped)]
+  return [whole & ~wrapped, value - whole * 2 * gamma2 - (1 & wrapped)]
 }
 const highOf = (polynomial: Polynomial, gamma2: number): Polynomial =>
   polynomial.map((each) => decomposed(each, gamma2)[0])
@@ -157,6 +159,8 @@ function expanded(seed: Uint8Array, { k, l, eta }: ParameterSet): PrivateKey {
  */
 export function signMlDsaMu(spec: string, seed: Uint8Array, mu: Uint8Array, random: Uint8Array): Uint8Array {
   const set = parametersOf(spec)
+  // INVARIANT: the procedure has checked the length.
+  if (mu.length !== 64 || seed.length !== 32 || random.length !== 32) throw new TypeError('not what ML-DSA signs')
   const { l, tau, eta, gamma1Bits, gamma2, omega } = set
   const { matrix, s1, s2, t0, key } = expanded(seed, set)
   const gamma1 = 1 << gamma1Bits

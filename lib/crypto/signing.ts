@@ -3,6 +3,7 @@ import { constants, createHash, createPublicKey, type KeyObject, verify } from '
 import type { MessageType } from '../ports.ts'
 import { verifyEcdsaDigest } from './ecdsa.ts'
 import { verifyEd25519ph } from './ed25519ph.ts'
+import { verifyMlDsaMu } from './ml-dsa.ts'
 import { type SignatureHash, signatureHashes, verifyPkcs1Digest, verifyPssDigest } from './rsa.ts'
 
 type Verification = (key: KeyObject, message: Uint8Array, signature: Uint8Array) => boolean
@@ -43,13 +44,18 @@ const ecdsa = (hash: SignatureHash) => ({
   DIGEST: { bytes: signatureHashes[hash].bytes, verify: verifyEcdsaDigest },
 })
 
+const rawKeyOf = (key: KeyObject, member: 'x' | 'pub'): Uint8Array => {
+  const jwk: Readonly<Record<string, unknown>> = { ...key.export({ format: 'jwk' }) }
+  return Buffer.from(String(jwk[member] ?? ''), 'base64url')
+}
+
 /** The 64 bytes are the message, and are hashed again: so AWS does (kms-api.md §12.1). */
 const prehashed: Verification = (key, message, signature) =>
-  verifyEd25519ph(
-    Buffer.from(key.export({ format: 'jwk' }).x ?? '', 'base64url'),
-    createHash('sha512').update(message).digest(),
-    signature,
-  )
+  verifyEd25519ph(rawKeyOf(key, 'x'), createHash('sha512').update(message).digest(), signature)
+
+/** `ml-dsa-44` is OpenSSL's name for ML_DSA_44. */
+const externalMu: Verification = (key, mu, signature) =>
+  verifyMlDsaMu(String(key.asymmetricKeyType).toUpperCase().replaceAll('-', '_'), rawKeyOf(key, 'pub'), mu, signature)
 
 export const signingAlgorithms: Readonly<Record<string, SigningRow>> = {
   RSASSA_PKCS1_V1_5_SHA_256: pkcs1('sha256'),
@@ -63,7 +69,7 @@ export const signingAlgorithms: Readonly<Record<string, SigningRow>> = {
   ECDSA_SHA_512: ecdsa('sha512'),
   ED25519_SHA_512: { RAW: { verify: whole(null) } },
   ED25519_PH_SHA_512: { DIGEST: { bytes: 64, verify: prehashed } },
-  ML_DSA_SHAKE_256: { RAW: { verify: whole(null) }, EXTERNAL_MU: { bytes: 64 } },
+  ML_DSA_SHAKE_256: { RAW: { verify: whole(null) }, EXTERNAL_MU: { bytes: 64, verify: externalMu } },
 }
 
 /** Whether a signature is right; false for one of any bytes that is not. @param spki the public key, in DER */

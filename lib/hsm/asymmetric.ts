@@ -27,7 +27,7 @@ const decryptionAlgorithms: Readonly<Record<string, DecryptionAlgorithm>> = {
   RSAES_OAEP_SHA_256: { mechanism: { mechanism: mechanism.rsaX509 }, unpad: unpadOaepSha256 },
 }
 
-const blindBytes = 16
+const seedRandomBytes = 32
 
 /** Uses of key material other than symmetric encryption. */
 export class Asymmetric {
@@ -49,7 +49,7 @@ export class Asymmetric {
     const sealed = seedSigners[algorithm]
     if (sealed) {
       return this.#materials.withSeed(owner, material.wrapped, (kind, seed) =>
-        sealed(kind, seed, { type, message, blind: this.#session.random(blindBytes) }),
+        sealed(kind, seed, { spec: material.spec, type, message, random: this.#session.random(seedRandomBytes) }),
       )
     }
     const native = signingAlgorithms[algorithm]

@@ -1,7 +1,8 @@
 import { createHash, createPrivateKey, createPublicKey, decapsulate, type PrivateKeyInput, sign } from 'node:crypto'
 import { concat, fromHex } from '../bytes.ts'
 import { signEd25519ph } from '../crypto/ed25519ph.ts'
-import { UnsupportedOperationException } from '../errors.ts'
+import { signMlDsaMu } from '../crypto/ml-dsa.ts'
+import type { KeySpec } from '../crypto/specs.ts'
 import type { MessageType } from '../ports.ts'
 
 /** A spec whose private key is a seed, which node:crypto uses where the token cannot. */
@@ -45,8 +46,9 @@ export const publicKeyOf = (kind: SeedKind, seed: Uint8Array): Uint8Array =>
 export interface SeedMessage {
   readonly type: MessageType
   readonly message: Uint8Array
-  /** 16 random bytes, for algorithms that blind their numbers. */
-  readonly blind: Uint8Array
+  readonly spec: KeySpec
+  /** 32 random bytes, for algorithms that blind their numbers or sign another way each time. */
+  readonly random: Uint8Array
 }
 type SeedSigner = (kind: SeedKind, seed: Uint8Array, asked: SeedMessage) => Uint8Array
 
@@ -56,17 +58,13 @@ const signWhole: SeedSigner = (kind, seed, { message }) =>
 export const seedSigners: Readonly<Record<string, SeedSigner>> = {
   ED25519_SHA_512: signWhole,
   // AWS takes the digest for the message: Ed25519ph hashes it again (kms-api.md §12.1).
-  ED25519_PH_SHA_512: (_kind, seed, { message, blind }) =>
-    signEd25519ph(seed, createHash('sha512').update(message).digest(), blind),
-  ML_DSA_SHAKE_256: (kind, seed, asked) => {
-    // node:crypto offers no way to sign mu itself.
-    if (asked.type === 'EXTERNAL_MU') {
-      throw new UnsupportedOperationException(
-        'Message type EXTERNAL_MU is not supported for algorithm ML_DSA_SHAKE_256.',
-      )
-    }
-    return signWhole(kind, seed, asked)
-  },
+  ED25519_PH_SHA_512: (_kind, seed, { message, random }) =>
+    signEd25519ph(seed, createHash('sha512').update(message).digest(), random),
+  // node:crypto offers no way to sign mu itself.
+  ML_DSA_SHAKE_256: (kind, seed, asked) =>
+    asked.type === 'EXTERNAL_MU'
+      ? signMlDsaMu(asked.spec, seed, asked.message, asked.random)
+      : signWhole(kind, seed, asked),
 }
 
 /** @param ciphertext of the parameter set's length; any content gives a secret */

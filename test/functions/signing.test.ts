@@ -192,15 +192,28 @@ describe.each([
     })
   })
 
-  test('refuses a mu on Sign and on Verify alike: this runtime can neither sign nor verify one', async () => {
+  test('signs mu as it signs the message that mu is of, and verifies the one as the other', async () => {
     const { KeyId } = await signingKey(spec)
-    const asked = { KeyId, Message: digest('sha512'), MessageType: 'EXTERNAL_MU', SigningAlgorithm }
-    const refusal = {
-      __type: 'UnsupportedOperationException',
-      message: 'Message type EXTERNAL_MU is not supported for algorithm ML_DSA_SHAKE_256.',
+    const { PublicKey } = (await world.call('GetPublicKey', { KeyId })).json
+    const shake = (...parts: readonly Uint8Array[]) =>
+      createHash('shake256', { outputLength: 64 }).update(Buffer.concat(parts)).digest()
+    const publicKey = Buffer.from(PublicKey, 'base64').subarray(22)
+    const mu = base64(shake(shake(publicKey), Buffer.of(0, 0), Buffer.from(message, 'base64')))
+    const raw = { KeyId, Message: message, SigningAlgorithm }
+    const external = { KeyId, Message: mu, MessageType: 'EXTERNAL_MU', SigningAlgorithm }
+    const made = []
+    for (const asked of [raw, external, external]) {
+      const { Signature } = (await world.call('Sign', asked)).json
+      expect(Buffer.from(Signature, 'base64')).toHaveLength(length)
+      made.push(Signature)
+      for (const given of [raw, external]) {
+        expect((await world.call('Verify', { ...given, Signature })).json).toMatchObject({ SignatureValid: true })
+      }
+      const other = base64(Buffer.from(mu, 'base64').map((byte, at) => (at === 63 ? byte ^ 1 : byte)))
+      expect((await world.call('Verify', { ...external, Message: other, Signature })).json).toEqual(invalidSignature)
     }
-    expect((await world.call('Sign', asked)).json).toEqual(refusal)
-    expect((await world.call('Verify', { ...asked, Signature: base64('x') })).json).toEqual(refusal)
+    expect(new Set(made).size).toBe(3)
+    expect((await world.call('Verify', { ...external, Signature: base64('x') })).json).toEqual(invalidSignature)
   })
 })
 

@@ -15,6 +15,7 @@ import { concat } from '../../lib/bytes.ts'
 import { curves } from '../../lib/crypto/curves.ts'
 import { ecdsaSignature, nothing, objectIdentifier, octetString, sequence } from '../../lib/crypto/der.ts'
 import { signEd25519ph } from '../../lib/crypto/ed25519ph.ts'
+import { signMlDsaMu } from '../../lib/crypto/ml-dsa.ts'
 import { bytesOf, inverse, modulo, numberOf } from '../../lib/crypto/numbers.ts'
 import type { KeySpec } from '../../lib/crypto/specs.ts'
 import { InvalidCiphertextException } from '../../lib/errors.ts'
@@ -119,6 +120,11 @@ export function signWith(pkcs8: Uint8Array, algorithm: string, type: MessageType
   const pss = algorithm.startsWith('RSASSA_PSS')
   if (algorithm === 'ED25519_PH_SHA_512') {
     return signEd25519ph(pkcs8.subarray(-32), createHash('sha512').update(message).digest(), randomBytes(16))
+  }
+  if (type === 'EXTERNAL_MU') {
+    const { asymmetricKeyType: name = '' } = opened(pkcs8)
+    const seed = Buffer.from(String({ ...opened(pkcs8).export({ format: 'jwk' }) }.priv), 'base64url')
+    return signMlDsaMu(name.toUpperCase().replaceAll('-', '_'), seed, message, randomBytes(32))
   }
   if (type === 'DIGEST') {
     if (algorithm.startsWith('ECDSA')) return signEcdsaDigest(pkcs8, message)
