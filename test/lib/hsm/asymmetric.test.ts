@@ -19,11 +19,7 @@ import { equal, utf8 } from '../../../lib/bytes.ts'
 import { curves } from '../../../lib/crypto/curves.ts'
 import { verifyEd25519ph } from '../../../lib/crypto/ed25519ph.ts'
 import { algorithmsOf, type KeySpec, keySpecs } from '../../../lib/crypto/specs.ts'
-import {
-  InvalidCiphertextException,
-  KeyUnavailableException,
-  KMSInternalException,
-} from '../../../lib/errors.ts'
+import { InvalidCiphertextException, KeyUnavailableException, KMSInternalException } from '../../../lib/errors.ts'
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
 import type { Material } from '../../../lib/keys/key.ts'
 import type { MessageType } from '../../../lib/ports.ts'
