@@ -50,8 +50,8 @@ export default defineConfig({
         },
       },
       endToEnd('e2e', 2),
-      // How the local host starts and stops is the same, whatever else runs.
-      endToEnd('e2e-offline', 3, ['test/e2e/lifecycle.test.ts']),
+      // Local hosts start and stop the same, whatever else runs.
+      endToEnd('e2e-offline', 3, ['test/e2e/lifecycle.test.ts', 'test/e2e/regions.test.ts']),
     ],
   },
 })

@@ -27,12 +27,16 @@ export async function demandSound({ kind, key, materials }: Letter, place: Omit<
   const from = kind === 'create' ? place.region : regionOf(key)
   const named = key.arn === keyArn({ ...place, region: from, account: key.account }, key.id)
   const own = kind !== 'create' && from === place.region
-  const fits = (material: Material) => material.keyId === key.id && material.account === key.account
-  if (!key.multiRegion || !isMultiRegionId(key.id) || !named || own || !materials.every(fits)) {
+  const fits = ({ keyId, account, spec }: Material) => keyId === key.id && account === key.account && spec === key.spec
+  const shareable = key.multiRegion !== undefined && isMultiRegionId(key.id) && !key.keyStore
+  if (!shareable || !named || own || !materials.every(fits)) {
     throw new ValidationException('The letter is not about a multi-Region key of another Region.')
   }
   for (const material of materials) await hsm.assertBound(material)
 }
+
+/** What never changes of a key. */
+const constants = ['account', 'spec', 'usage', 'origin'] as const
 
 /**
  * Does what a sound letter says.
@@ -42,7 +46,9 @@ export async function demandSound({ kind, key, materials }: Letter, place: Omit<
 export async function receive(letter: Letter, ports: ReceptionPorts, now: number): Promise<Key | undefined> {
   const { kind, key, materials } = letter
   const own = await ports.ownKeys.find(key.id, { fresh: true })
-  if (own && own.account !== key.account) throw new ValidationException('The key is of another account here.')
+  if (own && constants.some((member) => own[member] !== key[member])) {
+    throw new ValidationException('The key is another one here.')
+  }
   if (kind === 'create') return create(letter, own, ports)
   if (!own) return undefined
   if (kind === 'leave') {
