@@ -47,7 +47,6 @@ export class IncorrectTrustAnchorException extends named('IncorrectTrustAnchorEx
 export class InvalidAliasNameException extends named('InvalidAliasNameException') {}
 export class InvalidArnException extends named('InvalidArnException') {}
 export class InvalidCiphertextException extends named('InvalidCiphertextException') {}
-export class InvalidGrantIdException extends named('InvalidGrantIdException') {}
 export class InvalidGrantTokenException extends named('InvalidGrantTokenException') {}
 export class InvalidKeyUsageException extends named('InvalidKeyUsageException') {}
 export class InvalidMarkerException extends named('InvalidMarkerException') {}
@@ -93,3 +92,11 @@ export class ThrottlingException extends named('ThrottlingException') {}
 export class UnknownOperationException extends named('UnknownOperationException') {}
 export class UnrecognizedClientException extends named('UnrecognizedClientException') {}
 export class ValidationException extends named('ValidationException') {}
+
+/* IAM's own (kms-authz.md §9.2). */
+export class DeleteConflict extends named('DeleteConflict', 409) {}
+export class EntityAlreadyExists extends named('EntityAlreadyExists', 409) {}
+export class InvalidInput extends named('InvalidInput') {}
+export class LimitExceeded extends named('LimitExceeded', 409) {}
+export class NoSuchEntity extends named('NoSuchEntity', 404) {}
+export class ValidationError extends named('ValidationError') {}

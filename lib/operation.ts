@@ -9,7 +9,6 @@
 import type { Place } from './arn.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import type { KeyUsage } from './crypto/specs.ts'
-import type { Grant } from './grants/grant.ts'
 import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
@@ -58,8 +57,6 @@ export interface Call<I, R> {
   readonly caller: Caller
   /** The keys that `on` names, found, permitted and in a fit state. */
   readonly keys: { readonly [P in keyof R]: R[P] extends { readonly optional: true } ? Key | undefined : Key }
-  /** Of an operation on a grant, the grant: found, and the caller's to end. */
-  readonly grant?: Grant
   /** The attested enclave that alone is to read the answer's plaintext. */
   readonly recipient?: Attestation
   /** The Region served, and the caller's account. */
@@ -70,7 +67,7 @@ export interface Call<I, R> {
   /** Whether this caller, with this request, could do an action under another key policy. */
   readonly permits: (action: string, policy: PolicyDocument) => boolean
   /** Decides on a further action, in another Region. @throws AccessDeniedException */
-  readonly demand: (name: string, on: Further) => Promise<void>
+  readonly demand: (name: string, on: Further) => void
   /** What a proxy of an external key store is told of this request. */
   readonly proxyCall: ProxyCall
   /** Adds to the audit record's additionalEventData. Nothing secret. */
@@ -99,8 +96,6 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly on: { readonly [P in keyof R]: P extends keyof I ? R[P] : never }
   /** The member that names an alias, which is then a resource of the request too. */
   readonly alias?: Extract<keyof I, string>
-  /** The request names a grant, which decides who may do it: no key policy does (kms-authz.md §2.2). */
-  readonly onGrant?: true
   /** Further IAM actions, on the same resources. */
   readonly also?: (input: I) => readonly string[]
   /** What AWS checks between look-up and key usage, of the input alone. Throws. */

@@ -12,15 +12,7 @@ import { aliasArn, type Place } from './arn.ts'
 import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
-import {
-  actionNameOf,
-  asksForAliases,
-  authorize,
-  demandFurther,
-  grantToRetire,
-  type Hear,
-  permitsUnder,
-} from './authorize.ts'
+import { actionNameOf, asksForAliases, authorize, demandFurther, type Hear, permitsUnder } from './authorize.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
@@ -30,7 +22,6 @@ import {
   KmsError,
   RequestEntityTooLargeException,
 } from './errors.ts'
-import { grantsShown } from './grants/finding.ts'
 import type { Caller } from './identity/caller.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
@@ -114,6 +105,11 @@ async function onRecord(operation: AnyOperation, request: Request, world: World,
     await world.audit.write(record)
     const use = { operation: operation.name, at, eventId, requestId: request.id }
     for (const { key } of used) world.lastUsage.book({ keyId: key.id, ...use })
+    const { caller } = entry
+    // A user's long-lived key has been used whatever came of it.
+    if (caller?.type === 'User' && !caller.session) {
+      world.lastUsage.book({ ...use, keyId: caller.accessKeyId, operation: `${service.name}:${operation.name}` })
+    }
   } catch (thrown) {
     reply = replyOf(service.named(asKmsError(thrown, request, world)))
   }
@@ -161,9 +157,9 @@ async function onKeys(
   const withAliases = asksForAliases(caller)
   const resolved: Resolved[] = []
   const keys: Record<string, Key> = {}
-  // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
-  const read = { fresh: !operation.readOnly }
   for (const [member, rule] of Object.entries<KeyRule>(operation.on)) {
+    // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
+    const read = { fresh: !operation.readOnly }
     const stored = await resolve(
       member,
       rule,
@@ -205,9 +201,7 @@ async function onKeys(
     ...(recipient && { recipient }),
   }
   const hear: Hear = (decision, action, arn) => entry.decided(decision, action, arn)
-  const grant = operation.onGrant && (await grantToRetire(asked, world, entry, hear))
-  const grantsFor = await grantsShown((input.GrantTokens ?? []) as readonly string[], world, read)
-  if (!grant) await authorize(asked, resolved, grantsFor, hear)
+  authorize(asked, resolved, hear)
   operation.demands?.(input)
   for (const each of resolved) {
     demandFit(operation, each, (await standingOf(each.key, world.keyStores)).state, input)
@@ -222,7 +216,6 @@ async function onKeys(
     if (!operation.readOnly && !input.DryRun) await beginChange(entry, world)
     output = await operation.run({
       ...(recipient && { recipient }),
-      ...(grant && { grant }),
       input,
       caller,
       keys,
@@ -271,8 +264,7 @@ function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, inp
 /** CloudTrail shows what a change answered, and names the key even where the API answers nothing. */
 function responseElements(operation: AnyOperation, output: Output, keyArn: string | undefined): Output | null {
   if (operation.readOnly) return null
-  const elements = { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
-  return Object.keys(elements).length > 0 ? elements : null
+  return { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
 }
 
 export const replyOf = (error: KmsError): Reply => ({

@@ -8,7 +8,6 @@ import type { Trail } from './audit/trail.ts'
 import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
-import type { GrantPorts } from './grants/ports.ts'
 import type { AccessKey } from './identity/caller.ts'
 import type { Directory, Principals } from './identity/ports.ts'
 import type { DueKind, DueShard } from './keys/due.ts'
@@ -191,8 +190,6 @@ export interface Hsm {
    * @throws UnsupportedOperationException when this one has no domain root
    */
   macForPeers(data: Uint8Array): Promise<Uint8Array>
-  /** 32 bytes that every process of this HSM gets alike, of no use for another purpose or for the HSM's own keys. */
-  deriveKey(purpose: 'grant-token'): Promise<Uint8Array>
   /** Resolves when the HSM answers. */
   check(): Promise<void>
 }
@@ -283,7 +280,7 @@ export interface Xks {
 }
 
 /** Everything an operation may be given, by the name it asks for in `needs`. */
-export interface Ports extends GrantPorts {
+export interface Ports {
   readonly keyStore: Keys
   readonly materials: Materials
   readonly aliases: Aliases

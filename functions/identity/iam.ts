@@ -1,8 +1,29 @@
 import { serveForms } from '../../lib/http/serve.ts'
 import type { AnyOperation } from '../../lib/operation.ts'
 import { iam } from '../../lib/services.ts'
+import { accessKeyActions } from './iam/access-keys.ts'
+import { attachedPolicyActions } from './iam/attached-policies.ts'
+import { groupActions } from './iam/groups.ts'
+import { inlinePolicyActions } from './iam/inline-policies.ts'
+import { managedPolicyActions } from './iam/managed-policies.ts'
+import { oidcProviderActions } from './iam/oidc-providers.ts'
+import { policyVersionActions } from './iam/policy-versions.ts'
+import { roleActions } from './iam/roles.ts'
+import { tagActions } from './iam/tags.ts'
+import { userActions } from './iam/users.ts'
 
-const actions: readonly AnyOperation[] = []
+const actions: readonly AnyOperation[] = [
+  ...userActions,
+  ...accessKeyActions,
+  ...groupActions,
+  ...roleActions,
+  ...inlinePolicyActions,
+  ...managedPolicyActions,
+  ...policyVersionActions,
+  ...attachedPolicyActions,
+  ...tagActions,
+  ...oidcProviderActions,
+]
 
 /** The registry of IAM's actions. */
 export const iamApi = { service: iam, actions } as const

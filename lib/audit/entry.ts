@@ -50,6 +50,11 @@ export class AuditEntry {
     this.#caller = caller
   }
 
+  /** Whoever has shown who it is, so far. */
+  get caller(): Caller | undefined {
+    return this.#caller
+  }
+
   /** @param parameters the input, already redacted by its schema */
   asked(parameters: Data): void {
     this.#parameters = Object.keys(parameters).length > 0 ? parameters : null

@@ -208,12 +208,6 @@ export class Materials {
     return this.#session.sign(hmacSha256, root.binding, message, macBytes)
   }
 
-  /** Its first field, too, is a purpose that no owner has. */
-  deriveKey(purpose: 'grant-token'): Uint8Array {
-    const message = concat(...[utf8('derived'), utf8(purpose)].map(lengthPrefixed))
-    return this.#session.sign(hmacSha256, this.#roots.current.binding, message, macBytes)
-  }
-
   #domainRoot(): Root {
     const { domain } = this.#roots
     if (domain) return domain

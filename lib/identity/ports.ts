@@ -37,6 +37,7 @@ export interface OidcProviders {
 export interface Links {
   /** Notes a reference that is about to be made, over an earlier note of the same. */
   put(link: Link): Promise<void>
+  find(target: string, kind: Link['kind'], from: string): Promise<Link | undefined>
   /** Forgets a note, unless it was made anew since. */
   remove(link: Link): Promise<void>
   /** Ascending by kind and by who refers; the sort value is `kind#from`. Never from memory. */

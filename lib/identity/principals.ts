@@ -4,6 +4,7 @@ import type { Principal, PrincipalKind } from '../policy/principals.ts'
 import type { Read } from '../ports.ts'
 import type { AttachedPolicy, Caller } from './caller.ts'
 import { type Entity, foldedName, type PolicyHolder, type PolicyReference, type Role, type User } from './entities.ts'
+import { policyOf } from './managed-policies.ts'
 import type { Directory, Entities, Principals } from './ports.ts'
 
 /** The one of this name in its account, whatever the name's case. */
@@ -52,10 +53,10 @@ export const isThere = ({ kind, text }: Principal, ids: Readonly<Record<string, 
   !hasId.has(kind) || Object.hasOwn(ids, text) || parseArn(text)?.resource.startsWith('federated-user/') === true
 
 /** A policy that is gone although somebody refers to it may have held a Deny: '' is read as denying everything. */
-async function textOf({ id, arn }: PolicyReference, at: Principals): Promise<AttachedPolicy> {
-  const policy = await at.managedPolicies.find(id)
+async function textOf(reference: PolicyReference, at: Principals): Promise<AttachedPolicy> {
+  const policy = await policyOf(reference, at)
   const text = policy?.versions.find(({ number }) => number === policy.defaultVersion)?.text
-  return { name: arn, text: text ?? '' }
+  return { name: reference.arn, text: text ?? '' }
 }
 
 async function attachedTo(holder: PolicyHolder, at: Principals): Promise<readonly AttachedPolicy[]> {

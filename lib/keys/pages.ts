@@ -13,8 +13,6 @@ export interface Paging {
 export const paging = {
   keys: { tag: 'k', byDefault: 100, atMost: 1000 },
   aliases: { tag: 'a', byDefault: 50, atMost: 100 },
-  grants: { tag: 'g', byDefault: 50, atMost: 100 },
-  retirableGrants: { tag: 'rg', byDefault: 50, atMost: 100 },
   policies: { tag: 'p', byDefault: 100, atMost: 1000 },
   rotations: { tag: 'r', byDefault: 100, atMost: 1000 },
   tags: { tag: 't', byDefault: 50, atMost: 50 },
@@ -30,27 +28,34 @@ interface PageEnd {
   readonly NextMarker?: string
 }
 
-const markerOf = (tag: string, after: string): string => Buffer.from(utf8(`${tag}:${after}`)).toString('base64url')
+export const markerFor = (tag: string, after: string): string =>
+  Buffer.from(utf8(`${tag}:${after}`)).toString('base64url')
+
+/** The sort value that a marker holds; undefined for a marker that `markerFor` did not make with this tag. */
+export function placeOf(tag: string, marker: string): string | undefined {
+  const prefix = `${tag}:`
+  const bytes = Buffer.from(marker, 'base64url')
+  let text: string
+  try {
+    text = textOf(bytes)
+  } catch {
+    return
+  }
+  return text.startsWith(prefix) && bytes.toString('base64url') === marker ? text.slice(prefix.length) : undefined
+}
 
 /** @throws InvalidMarkerException (no message, as AWS) for a marker that this list did not give */
 export function pageOf(input: PageInput, list: Paging): PageRequest {
   const limit = Math.min(input.Limit ?? list.byDefault, list.atMost)
   if (input.Marker === undefined) return { limit }
-  const prefix = `${list.tag}:`
-  const bytes = Buffer.from(input.Marker, 'base64url')
-  let text: string
-  try {
-    text = textOf(bytes)
-  } catch {
-    throw new InvalidMarkerException()
-  }
-  if (!text.startsWith(prefix) || bytes.toString('base64url') !== input.Marker) throw new InvalidMarkerException()
-  return { limit, after: text.slice(prefix.length) }
+  const after = placeOf(list.tag, input.Marker)
+  if (after === undefined) throw new InvalidMarkerException()
+  return { limit, after }
 }
 
 /** @param last the sort value of the page's last item */
 export const endOf = (list: Paging, more: boolean, last: string | undefined): PageEnd =>
-  more && last !== undefined ? { Truncated: true, NextMarker: markerOf(list.tag, last) } : { Truncated: false }
+  more && last !== undefined ? { Truncated: true, NextMarker: markerFor(list.tag, last) } : { Truncated: false }
 
 /** A page of a list that is in memory, ascending by its sort value. */
 export function slice<T>(items: readonly T[], sortValue: (item: T) => string, page: PageRequest) {

@@ -1,7 +1,7 @@
-/** A cryptographic operation that a key was successfully used for. */
+/** A cryptographic operation that a key was successfully used for; or a request that an access key has signed. */
 export interface KeyUse {
   readonly keyId: string
-  /** AWS's name of the operation. */
+  /** AWS's name of the operation; of what an access key has signed, with the service before a colon. */
   readonly operation: string
   /** Milliseconds since the epoch. */
   readonly at: number

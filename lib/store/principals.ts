@@ -223,7 +223,10 @@ const providersIn = (table: Table): OidcProviders => ({
   },
 })
 
-const linkAt = ({ target, kind, from }: Link) => ({ PK: `LINK#${target}`, SK: `LINK#${kind}#${from}` })
+const linkAt = ({ target, kind, from }: Omit<Link, 'createdAt'>) => ({
+  PK: `LINK#${target}`,
+  SK: `LINK#${kind}#${from}`,
+})
 export const linkKind: Kind<Link> = {
   type: 'link',
   fields: record<Link>({ target: text, kind: oneOf(linkKinds), from: text, createdAt: whole }),
@@ -232,6 +235,10 @@ export const linkKind: Kind<Link> = {
 
 const linksIn = (table: Table): Links => ({
   put: (link) => table.put(toItem(linkKind, link)),
+  async find(target, kind, from) {
+    const item = await table.get(linkAt({ target, kind, from }))
+    return item && fromItem(linkKind, item)
+  },
   remove: (link) => table.erase(linkAt(link), link.createdAt),
   async to(target, page) {
     const { items, more } = await table.query({ partition: `LINK#${target}`, prefix: 'LINK#' }, page)

@@ -45,7 +45,7 @@ export function memoryPrincipals(newCollection: Collection): Principals {
   const providers = newCollection<OidcProvider>()
   const links = newCollection<Link>()
   const providerId = ({ account, url }: Pick<OidcProvider, 'account' | 'url'>) => `${account}#${url}`
-  const linkId = ({ target, kind, from }: Link) => `${target}#${kind}#${from}`
+  const linkId = ({ target, kind, from }: Omit<Link, 'createdAt'>) => `${target}#${kind}#${from}`
   return {
     users: entities(newCollection),
     roles: entities(newCollection),
@@ -65,6 +65,7 @@ export function memoryPrincipals(newCollection: Collection): Principals {
     },
     links: {
       put: (link) => links.put(linkId(link), link, () => false),
+      find: (target, kind, from) => links.find(linkId({ target, kind, from })),
       remove: (link) => links.erase(linkId(link), ({ createdAt }) => createdAt === link.createdAt),
       to: (target, page) =>
         links.list(

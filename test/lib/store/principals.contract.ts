@@ -139,6 +139,8 @@ export function keepsPrincipals(opened: () => Records): void {
     const link = { target, kind: 'attached', from: 'AIDA1', createdAt: 1 } as const
     await links.put(link)
     await links.put({ ...link, kind: 'boundary' })
+    expect(await links.find(target, 'attached', 'AIDA1')).toStrictEqual(link)
+    expect(await links.find(target, 'member', 'AIDA1')).toBeUndefined()
     await links.put({ ...link, createdAt: 2 })
     await links.remove(link)
     expect((await links.to(target, { limit: 5 })).items).toStrictEqual([

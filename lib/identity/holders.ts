@@ -1,0 +1,117 @@
+/** Users, roles and groups as IAM's actions know them: by name, with a message of their own when they are not there. */
+
+import type { Place } from '../arn.ts'
+import { EntityAlreadyExists, LimitExceeded, NoSuchEntity } from '../errors.ts'
+import type { Read } from '../ports.ts'
+import { string } from '../schema/scalars.ts'
+import { required } from '../schema/shape.ts'
+import { type Entity, type Group, iamArn, type PolicyHolder, type Role, type User } from './entities.ts'
+import { demandName } from './names.ts'
+import type { Entities, Principals } from './ports.ts'
+import { named } from './principals.ts'
+
+export interface HolderKind<T extends PolicyHolder> {
+  /** As actions and members are called: `PutUserPolicy`, `UserName`. */
+  readonly title: 'User' | 'Role' | 'Group'
+  readonly type: 'user' | 'role' | 'group'
+  readonly entitiesOf: (principals: Principals) => Entities<T>
+  /** Characters that all of its inline policies may have together, white space not counted. */
+  readonly inlineQuota: number
+  readonly nameQuota: number
+}
+
+export const users: HolderKind<User> = {
+  title: 'User',
+  type: 'user',
+  entitiesOf: (principals) => principals.users,
+  inlineQuota: 2048,
+  nameQuota: 64,
+}
+export const roles: HolderKind<Role> = {
+  title: 'Role',
+  type: 'role',
+  entitiesOf: (principals) => principals.roles,
+  inlineQuota: 10_240,
+  nameQuota: 64,
+}
+export const groups: HolderKind<Group> = {
+  title: 'Group',
+  type: 'group',
+  entitiesOf: (principals) => principals.groups,
+  inlineQuota: 5120,
+  nameQuota: 128,
+}
+
+/** Who asks for whom. */
+export interface Asked {
+  readonly principals: Principals
+  readonly place: Place
+}
+
+const fresh: Read = { fresh: true }
+
+/** @throws NoSuchEntity, and ValidationError for what cannot be a name */
+export async function demandHolder<T extends PolicyHolder>(
+  kind: HolderKind<T>,
+  name: string,
+  { principals, place }: Asked,
+): Promise<T> {
+  demandName(`${kind.type}Name`, name)
+  const found = await named(kind.entitiesOf(principals), place.account, name, fresh)
+  if (!found) throw new NoSuchEntity(`The ${kind.type} with name ${name} cannot be found.`)
+  return found
+}
+
+/** @throws EntityAlreadyExists, and ValidationError for what cannot be a name */
+export async function demandFree<T extends PolicyHolder>(
+  kind: HolderKind<T>,
+  name: string,
+  { principals, place }: Asked,
+  self?: Entity,
+): Promise<void> {
+  demandName(`${kind.type}Name`, name)
+  const found = await named(kind.entitiesOf(principals), place.account, name, fresh)
+  if (found && found.id !== self?.id) throw new EntityAlreadyExists(`${kind.title} with name ${name} already exists.`)
+}
+
+/** What policies are asked about: its ARN, or the one that it would have without a path. */
+export async function resourceOf<T extends PolicyHolder>(
+  kind: HolderKind<T>,
+  name: string,
+  { principals, place }: Asked,
+): Promise<string> {
+  const found = await named(kind.entitiesOf(principals), place.account, name, fresh)
+  return found?.arn ?? iamArn(place, kind.type, `/${name}`)
+}
+
+const lengthOf = (text: string): number => text.replace(/\s/g, '').length
+
+/** The inline policies with one more, or another in place of one. @throws LimitExceeded */
+export function withInline<T extends PolicyHolder>(kind: HolderKind<T>, holder: T, name: string, text: string) {
+  const inline = { ...holder.inline, [name]: text }
+  const length = Object.values(inline).reduce((sum, each) => sum + lengthOf(each), 0)
+  if (length > kind.inlineQuota) {
+    throw new LimitExceeded(`Maximum policy size of ${kind.inlineQuota} bytes exceeded for ${kind.type} ${holder.name}`)
+  }
+  return inline
+}
+
+/** A trust policy's quota. @throws LimitExceeded */
+export function demandTrustLength(text: string): void {
+  if (lengthOf(text) > 2048) throw new LimitExceeded('Cannot exceed quota for ACLSizePerRole: 2048')
+}
+
+/**
+ * The member of an action's input that names such a holder. Its name is the kind's, so that the types of the other
+ * members are all that the compiler sees.
+ */
+export function holderNamed<T extends PolicyHolder>(kind: HolderKind<T>) {
+  const member = `${kind.title}Name`
+  const shape = required(string({ min: 1, max: kind.nameQuota }))
+  const nameIn = (input: object): string => String((input as Readonly<Record<string, unknown>>)[member])
+  return {
+    members: { [member]: shape } as Readonly<Record<never, typeof shape>>,
+    nameIn,
+    resource: ({ input, ...asked }: Asked & { readonly input: object }) => resourceOf(kind, nameIn(input), asked),
+  }
+}

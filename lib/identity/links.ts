@@ -1,0 +1,66 @@
+/**
+ * Who refers to a managed policy or a group. A note of each reference is written before the record that makes it and
+ * forgotten after the record that ends it, so that none is missing; whether one holds, the record says.
+ */
+import type { Group, Link, PolicyHolder, Role, User } from './entities.ts'
+import type { Principals } from './ports.ts'
+
+/** Makes a reference: the note first. */
+export async function link(at: Principals, note: Link, write: () => Promise<void>): Promise<void> {
+  await at.links.put(note)
+  await write()
+}
+
+/** Ends a reference: the note last, unless the same reference was made anew meanwhile. */
+export async function unlink(
+  at: Principals,
+  { target, kind, from }: Omit<Link, 'createdAt'>,
+  write: () => Promise<void>,
+): Promise<void> {
+  const note = await at.links.find(target, kind, from)
+  await write()
+  if (note) await at.links.remove(note)
+}
+
+export interface Reference {
+  readonly kind: Link['kind']
+  readonly from: User | Role | Group
+}
+
+const holderOf = (id: string, at: Principals): Promise<User | Role | Group | undefined> => {
+  if (id.startsWith('AIDA')) return at.users.find(id, { fresh: true })
+  return (id.startsWith('AROA') ? at.roles : at.groups).find(id, { fresh: true })
+}
+
+const holds = ({ kind, target }: Link, from: PolicyHolder & Partial<User>): boolean =>
+  ({
+    attached: () => from.attached.some(({ id }) => id === target),
+    boundary: () => from.boundary?.id === target,
+    member: () => from.groups?.includes(target) === true,
+  })[kind]()
+
+const atOnce = 1000
+
+/** The references that hold. */
+export async function referencesTo(target: string, at: Principals): Promise<readonly Reference[]> {
+  const references: Reference[] = []
+  let after: string | undefined
+  for (let more = true; more; ) {
+    const page = await at.links.to(target, { limit: atOnce, ...(after !== undefined && { after }) })
+    const found = page.items.map(async (note): Promise<readonly Reference[]> => {
+      const from = await holderOf(note.from, at)
+      return from && holds(note, from) ? [{ kind: note.kind, from }] : []
+    })
+    references.push(...(await Promise.all(found)).flat())
+    const last = page.items.at(-1)
+    after = last && `${last.kind}#${last.from}`
+    more = page.more && last !== undefined
+  }
+  return references
+}
+
+export async function usesOf(target: string, at: Principals) {
+  const references = await referencesTo(target, at)
+  const count = (kind: Link['kind']) => references.filter((each) => each.kind === kind).length
+  return { attachments: count('attached'), boundaries: count('boundary') }
+}
