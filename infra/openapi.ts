@@ -16,16 +16,50 @@ Every operation below can be called in two ways, with the same members, errors a
 * as AWS JSON 1.1, the way every AWS SDK and the AWS CLI do: \`POST /\` with \`Content-Type: application/x-amz-json-1.1\`,
   \`X-Amz-Target: TrentService.<operationId>\` and all members in the body.
 
-Every request is signed with AWS Signature Version 4, service \`kms\`, over the path as sent.
+Every request is signed with AWS Signature Version 4, service \`kms\`, over the path as sent. Signed right and allowed by the
+key's policy, it does what stands here; \`400\` and the name of an error is every other outcome that is the caller's.`
 
-Derived from the registry of operations by infra/derive.ts; do not edit.`
-
-const errorNames = {
-  400: 'The request was refused; `__type` says why.',
-  413: 'The request is larger than 10 MiB.',
-  500: 'The service failed; the request id finds the cause in its log.',
-  503: 'The store or the HSM did not answer in time; the request may be sent again.',
+/** One of the errors that have the status, as an example. */
+const errors = {
+  400: {
+    description: 'The request was refused; `__type` says why.',
+    example: {
+      __type: 'NotFoundException',
+      message: "Key 'arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab' does not exist",
+    },
+  },
+  413: {
+    description: 'The request is larger than 10 MiB.',
+    example: { __type: 'RequestEntityTooLargeException', message: 'The request is larger than 10485760 bytes.' },
+  },
+  500: {
+    description: 'The service failed; the request id finds the cause in its log.',
+    example: {
+      __type: 'KMSInternalException',
+      message: 'Internal failure. Request id: 7bf1f7a7-4a3b-4b0e-9d3c-0c4f0f2a1c55',
+    },
+  },
+  503: {
+    description: 'The store or the HSM did not answer in time; the request may be sent again.',
+    example: {
+      __type: 'DependencyTimeoutException',
+      message: 'Internal failure. Request id: 7bf1f7a7-4a3b-4b0e-9d3c-0c4f0f2a1c55',
+    },
+  },
 } as const
+
+const groups: Readonly<Record<string, string>> = {
+  aliases: 'Names of keys.',
+  cryptography: 'What keys do.',
+  grants: 'Permissions that a key gives beside its policy.',
+  keys: 'Keys, their state and their end.',
+  material: 'Key material that is brought along.',
+  policies: 'Who may do what with a key.',
+  rotation: 'New key material for a key.',
+  stores: 'Custom key stores: keys kept in another HSM, or in an external key manager.',
+  tags: 'Tags of keys.',
+  versions: "The versions of a key's material; not in AWS.",
+}
 
 const components = {
   schemas: {
@@ -39,9 +73,9 @@ const components = {
     },
   },
   responses: Object.fromEntries(
-    Object.entries(errorNames).map(([status, text]) => [
+    Object.entries(errors).map(([status, { description, example }]) => [
       `Error${status}`,
-      { description: text, content: { [json]: { schema: { $ref: '#/components/schemas/Error' } } } },
+      { description, content: { [json]: { schema: { $ref: '#/components/schemas/Error' }, example } } },
     ]),
   ),
   securitySchemes: {
@@ -55,7 +89,7 @@ const components = {
 }
 
 const errorResponses = Object.fromEntries(
-  Object.keys(errorNames).map((status) => [status, { $ref: `#/components/responses/Error${status}` }]),
+  Object.keys(errors).map((status) => [status, { $ref: `#/components/responses/Error${status}` }]),
 )
 
 const isScalar = (shape: AnyShape): boolean => shape.kind !== 'map' && shape.kind !== 'struct'
@@ -114,8 +148,9 @@ export function openapiOf(entries: readonly Entry[]): object {
   return {
     openapi: '3.1.0',
     info: { title: 'Keystead', version, license: { name: license, identifier: license }, description },
+    'x-derived-by': 'infra/derive.ts',
     security: [{ sigv4: [] }],
-    tags: [...new Set(entries.map(({ group }) => group))].sort().map((name) => ({ name })),
+    tags: [...new Set(entries.map(({ group }) => group))].sort().map((name) => ({ name, description: groups[name] })),
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components,
   }

@@ -28,6 +28,7 @@ const page = `<!doctype html>
 <title>Keystead API</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="docs/swagger-ui.css">
+<link rel="stylesheet" href="docs/show.css">
 </head>
 <body>
 <div id="api"></div>
@@ -43,11 +44,19 @@ const show = `SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#api',
   deepLinking: true,
+  displayOperationId: true,
   defaultModelsExpandDepth: -1,
   docExpansion: 'list',
   supportedSubmitMethods: [],
   validatorUrl: null,
 })
+`
+
+/** What the viewer shows of signing in, choosing and following links, where there is nothing to sign in to, choose or follow. */
+const showStyle = `.swagger-ui .scheme-container,
+.swagger-ui .authorization__btn,
+.swagger-ui .response-col_links,
+.swagger-ui .response-control-media-type__accept-message { display: none }
 `
 
 /** Its own files alone: the page is on the origin of the API. Pictures in the viewer's style sheet are in line. */
@@ -74,6 +83,7 @@ const pagesOf = (description: object): Readonly<Record<string, Page>> => ({
   '/openapi.json': { type: 'application/json', text: () => JSON.stringify(description) },
   '/docs': { type: html, text: () => page },
   '/docs/show.js': { type: script, text: () => show },
+  '/docs/show.css': { type: style, text: () => showStyle },
   '/docs/swagger-ui-bundle.js': { type: script, text: () => viewerFile('swagger-ui-bundle.js') },
   '/docs/swagger-ui.css': { type: style, text: () => viewerFile('swagger-ui.css') },
 })
@@ -83,6 +93,9 @@ interface Loaded {
   readonly body: string
   readonly etag: string
 }
+
+/** A stage, or the base path of a domain, stands before it: the gateway has found the route by what follows. */
+const withoutPrefix = (path: string): string => /\/(?:openapi\.json|docs(?:\/[^/]*)?)$/.exec(path)?.[0] ?? path
 
 /** @param description the OpenAPI document */
 export function serveDocuments(description: object): (event: APIGatewayProxyEventV2) => Promise<Result> {
@@ -101,7 +114,7 @@ export function serveDocuments(description: object): (event: APIGatewayProxyEven
   }
 
   return async ({ rawPath, headers }) => {
-    const found = load(rawPath)
+    const found = load(withoutPrefix(rawPath))
     if (!found) {
       return {
         statusCode: 404,

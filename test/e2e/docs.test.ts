@@ -38,7 +38,14 @@ test('the page is made of files of the server, and runs nothing else', async () 
   const html = await response.text()
   expect(html).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\son\w+=|\sstyle=/)
   const named = Array.from(html.matchAll(/\s(?:src|href)="([^"]+)"/g), ([, name = '']) => name)
-  expect(named).toEqual(['data:,', 'docs/swagger-ui.css', 'openapi.json', 'docs/swagger-ui-bundle.js', 'docs/show.js'])
+  expect(named).toEqual([
+    'data:,',
+    'docs/swagger-ui.css',
+    'docs/show.css',
+    'openapi.json',
+    'docs/swagger-ui-bundle.js',
+    'docs/show.js',
+  ])
   for (const name of named.filter((each) => !each.startsWith('data:'))) {
     const part = await fetch(new URL(name, `${url}/docs`))
     expect([name, part.status, part.headers.get('x-content-type-options')]).toEqual([name, 200, 'nosniff'])
