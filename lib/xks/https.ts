@@ -30,33 +30,43 @@ export function openHttps({ timeoutMs, ca, port = 443 }: HttpsOptions) {
         response.on('data', (part: Buffer) => {
           length += part.length
           parts.push(part)
-          if (length > maxAnswerBytes) asked.destroy(new ProxyFailure('uninterpretable'))
+          if (length <= maxAnswerBytes) return
+          reject(new ProxyFailure('uninterpretable'))
+          asked.destroy()
         })
         response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts) }))
         response.on('error', reject)
       })
-      asked.on('error', (error) => reject(asked.reusedSocket && codeOf(error) === 'ECONNRESET' ? stale : error))
+      // Without a listener the connection is dropped in silence, and the call would be answered never.
+      asked.on('upgrade', (_, socket) => {
+        socket.destroy()
+        reject(new ProxyFailure('uninterpretable'))
+      })
+      asked.on('error', (error) => reject(asked.reusedSocket && staleCodes.has(codeOf(error)) ? stale : error))
+      // Whatever else may end it: nobody waits for ever. After an answer this changes nothing.
+      asked.on('close', () => reject(new Error('The connection was closed.')))
       asked.end(body)
     })
 
+  async function send(proxyRequest: ProxyRequest, deadline: AbortSignal): Promise<ProxyResponse> {
+    try {
+      return await attempt(proxyRequest, deadline)
+    } catch (error) {
+      // A connection that the proxy had closed meanwhile, and the next may be another: each is tried once.
+      if (error === stale) return send(proxyRequest, deadline)
+      throw failureOf(error, deadline)
+    }
+  }
+
   return {
-    async send(proxyRequest: ProxyRequest): Promise<ProxyResponse> {
-      const deadline = AbortSignal.timeout(timeoutMs)
-      try {
-        return await attempt(proxyRequest, deadline).catch((error: unknown) => {
-          // A connection that the proxy had closed meanwhile: nothing was asked yet.
-          if (error === stale) return attempt(proxyRequest, deadline)
-          throw error
-        })
-      } catch (error) {
-        throw failureOf(error, deadline)
-      }
-    },
+    send: (proxyRequest: ProxyRequest) => send(proxyRequest, AbortSignal.timeout(timeoutMs)),
     close: () => agent.destroy(),
   }
 }
 
 const stale = new Error('The connection was closed before it was used again.')
+
+const staleCodes = new Set(['ECONNRESET', 'EPIPE'])
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '')
 
