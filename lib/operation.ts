@@ -13,9 +13,10 @@ import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
 import type { PolicyDocument } from './policy/document.ts'
-import type { Ports, ProxyCall } from './ports.ts'
+import type { Ports } from './ports.ts'
 import type { StructShape } from './schema/collections.ts'
 import { iam, kms, type QueryService, type Service, sts } from './services.ts'
+import type { ProxyCall } from './stores/ports.ts'
 
 /** What is asked of the key that one member of the input names. */
 export interface KeyRule {

@@ -1,6 +1,7 @@
 /** The tokens that stand for CloudHSM clusters: each opened when a connected store first needs it, and never longer. */
-import type { Clusters } from '../ports.ts'
+import { hex } from '../bytes.ts'
 import type { ConnectionErrorCode } from '../stores/key-store.ts'
+import type { Clusters } from '../stores/ports.ts'
 import { isProven } from '../stores/secrets.ts'
 import { returnCode } from './constants.ts'
 import { type HsmOptions, type OpenHsm, openHsm } from './hsm.ts'
@@ -89,6 +90,11 @@ export function openClusters({ tokens, account, connected, recheckMs, log }: Clu
     hsm?.close()
   }
 
+  async function hsmOf(clusterId: string): Promise<OpenHsm | undefined> {
+    const token = tokens.get(clusterId)
+    return token && (openings.get(clusterId) ?? begin(clusterId, token)).hsm
+  }
+
   /**
    * Another process may have disconnected a store. A login that failed is tried again with the next use; one that was
    * refused is not before the store was disconnected, since each try brings the token nearer to locking its user out.
@@ -129,9 +135,10 @@ export function openClusters({ tokens, account, connected, recheckMs, log }: Clu
       return opening.error
     },
 
-    async hsmOf(clusterId) {
-      const token = tokens.get(clusterId)
-      return token && (openings.get(clusterId) ?? begin(clusterId, token)).hsm
+    hsmOf,
+    async lineageOf(clusterId) {
+      const lineage = await (await hsmOf(clusterId))?.deriveKey('lineage')
+      return lineage && hex(lineage)
     },
 
     disconnect: end,

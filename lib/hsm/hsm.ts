@@ -154,6 +154,7 @@ export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
     importMaterial: (request) => perform(({ imports }) => imports.take(request)),
     assertBound: (material) => perform(({ materials }) => materials.assertBound(ownerOf(material), material.wrapped)),
     macForPeers: (data) => perform(({ materials }) => materials.macForPeers(data)),
+    deriveKey: (purpose) => perform(({ materials }) => materials.deriveKey(purpose)),
     check: () => perform(({ canary }) => canary.assertDecrypts()),
     close() {
       login?.session.close()

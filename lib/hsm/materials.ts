@@ -2,7 +2,7 @@ import { concat, equal, lengthPrefixed, utf8 } from '../bytes.ts'
 import { KeyUnavailableException, KMSInternalException, UnsupportedOperationException } from '../errors.ts'
 import { isMultiRegionId } from '../keys/identifiers.ts'
 import type { NewKey, WrappedKey } from '../keys/key.ts'
-import type { Owner } from '../ports.ts'
+import type { DerivedKeyPurpose, Owner } from '../ports.ts'
 import { keyType, mechanism, objectClass } from './constants.ts'
 import type { Handles } from './handles.ts'
 import {
@@ -206,6 +206,12 @@ export class Materials {
     // Its first field is a purpose that no owner has: it is the binding of nothing.
     const message = concat(...[utf8('peer'), utf8(root.id), data].map(lengthPrefixed))
     return this.#session.sign(hmacSha256, root.binding, message, macBytes)
+  }
+
+  /** Its first field, too, is a purpose that no owner has. */
+  deriveKey(purpose: DerivedKeyPurpose): Uint8Array {
+    const message = concat(...[utf8('derived'), utf8(purpose)].map(lengthPrefixed))
+    return this.#session.sign(hmacSha256, this.#roots.current.binding, message, macBytes)
   }
 
   #domainRoot(): Root {

@@ -5,8 +5,9 @@
 import type { AccessKey } from '../identity/caller.ts'
 import type { Principals } from '../identity/ports.ts'
 import type { Alias, Key, Material } from '../keys/key.ts'
-import type { AccessKeys, Aliases, KeyStores, Keys, Materials, Uses } from '../ports.ts'
+import type { AccessKeys, Aliases, Keys, Materials, Uses } from '../ports.ts'
 import { type AccountKeyStores, noKeyStores } from '../stores/key-store.ts'
+import type { KeyStores } from '../stores/ports.ts'
 import { cachedPrincipals } from './cached-principals.ts'
 import { type CacheBounds, changing, ReadCache } from './read-cache.ts'
 

@@ -1,4 +1,3 @@
-import type { KeyStores } from '../ports.ts'
 import {
   type AccountKeyStores,
   type Cluster,
@@ -10,6 +9,7 @@ import {
   type ProxyCredential,
   type XksProxy,
 } from '../stores/key-store.ts'
+import type { KeyStores } from '../stores/ports.ts'
 import type { Table } from './client.ts'
 import { list, oneOf, optional, record, text, whole } from './fields.ts'
 import { fromItem, type Kind, toItem, wrappedKey } from './items.ts'
@@ -22,7 +22,7 @@ const keyStore = record<KeyStore>({
   createdAt: whole,
   state: oneOf(connectionStates),
   error: optional(oneOf(connectionErrorCodes)),
-  cluster: optional(record<Cluster>({ id: text, trustAnchor: text, password: wrappedKey })),
+  cluster: optional(record<Cluster>({ id: text, trustAnchor: text, password: wrappedKey, lineage: optional(text) })),
   proxy: optional(
     record<XksProxy>({
       connectivity: oneOf(connectivities),

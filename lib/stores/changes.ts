@@ -1,10 +1,17 @@
 /** What UpdateCustomKeyStore, ConnectCustomKeyStore and the others make of a store (kms-api.md §9). */
-import { CustomKeyStoreHasCMKsException, KMSInternalException, ValidationException } from '../errors.ts'
-import type { Clusters, Hsm, KeyStores, Keys, ProxyCall, Xks } from '../ports.ts'
+import {
+  CloudHsmClusterNotActiveException,
+  CloudHsmClusterNotRelatedException,
+  CustomKeyStoreHasCMKsException,
+  KMSInternalException,
+  ValidationException,
+} from '../errors.ts'
+import type { Hsm, Keys } from '../ports.ts'
 import { clusterMembers, demandCluster, demandService, externalMembers, refuseMembers } from './creation.ts'
 import { connectionError, whileConfiguring } from './failures.ts'
 import { demandState, storeToChange, withStore } from './finding.ts'
-import type { ConnectionErrorCode, Connectivity, KeyStore, XksProxy } from './key-store.ts'
+import type { Cluster, ConnectionErrorCode, Connectivity, KeyStore, XksProxy } from './key-store.ts'
+import type { Clusters, KeyStores, ProxyCall, Xks } from './ports.ts'
 import { proofOf, proxyCredential, wrappedPassword } from './secrets.ts'
 
 interface UpdateInput {
@@ -46,7 +53,7 @@ interface Circumstances {
 
 /**
  * The store with what an input changes; not checked against the others yet.
- * @throws ValidationException, CustomKeyStoreInvalidStateException, CloudHsmClusterNotFoundException
+ * @throws ValidationException, CustomKeyStoreInvalidStateException, CloudHsmCluster… exceptions
  */
 export async function updated(store: KeyStore, input: UpdateInput, at: Circumstances): Promise<KeyStore> {
   const type = store.proxy ? 'EXTERNAL_KEY_STORE' : 'AWS_CLOUDHSM'
@@ -58,9 +65,21 @@ export async function updated(store: KeyStore, input: UpdateInput, at: Circumsta
   // INVARIANT: a store has a proxy or a cluster.
   if (!store.cluster) throw new KMSInternalException()
   const { CloudHsmClusterId: id = store.cluster.id, KeyStorePassword: password } = input
-  demandCluster(at.clusters, id, at.account)
+  if (id !== store.cluster.id) await demandRelated(store.cluster, id, at)
   const changed = password !== undefined && { password: await wrappedPassword(at.hsm, at.account, store.id, password) }
   return { ...renamed, cluster: { ...store.cluster, id, ...changed } }
+}
+
+/** @throws CloudHsmClusterNotFoundException, CloudHsmClusterNotActiveException, CloudHsmClusterNotRelatedException */
+async function demandRelated({ lineage }: Cluster, id: string, { clusters, account }: Circumstances): Promise<void> {
+  demandCluster(clusters, id, account)
+  if (lineage === undefined) return
+  const other = await clusters.lineageOf(id)
+  await clusters.disconnect(id)
+  if (other === undefined) throw new CloudHsmClusterNotActiveException(`CloudHSM cluster ${id} cannot be opened.`)
+  if (other !== lineage) {
+    throw new CloudHsmClusterNotRelatedException(`CloudHSM cluster ${id} has other root keys than this key store's.`)
+  }
 }
 
 async function updatedProxy(proxy: XksProxy, input: UpdateInput, at: Circumstances): Promise<XksProxy> {
@@ -122,23 +141,35 @@ export async function connect(id: string, account: string, ports: ConnectionPort
   if (store.state === 'CONNECTED') return
   const connecting = withStore(all, { ...store, state: 'CONNECTING' })
   await ports.keyStores.replace(connecting)
-  const error = await attempt(store, account, ports, call)
-  const outcome = error ? ({ state: 'FAILED', error } as const) : ({ state: 'CONNECTED' } as const)
+  const outcome = await attempt(store, account, ports, call)
   await ports.keyStores.replace(withStore({ ...connecting, revision: all.revision + 1 }, { ...store, ...outcome }))
 }
+
+type Outcome = Pick<KeyStore, 'state' | 'error' | 'cluster'>
 
 async function attempt(
   { id, proxy, cluster }: KeyStore,
   account: string,
   { hsm, clusters, xks }: ConnectionPorts,
   call: ProxyCall,
-): Promise<ConnectionErrorCode | undefined> {
-  if (proxy) return connectionError(xks.checkHealth(proxy, call))
+): Promise<Outcome> {
+  if (proxy) return outcomeOf(await connectionError(xks.checkHealth(proxy, call)))
   // INVARIANT: a store has a proxy or a cluster.
   if (!cluster) throw new KMSInternalException()
-  if (!clusters.has(cluster.id, account)) return 'CLUSTER_NOT_FOUND'
-  return clusters.connect(cluster.id, await proofOf(hsm, account, id, cluster.password))
+  if (!clusters.has(cluster.id, account)) return outcomeOf('CLUSTER_NOT_FOUND')
+  const error = await clusters.connect(cluster.id, await proofOf(hsm, account, id, cluster.password))
+  if (error) return outcomeOf(error)
+  const lineage = await clusters.lineageOf(cluster.id)
+  if (lineage !== undefined && lineage === (cluster.lineage ?? lineage)) {
+    return { ...outcomeOf(undefined), cluster: { ...cluster, lineage } }
+  }
+  // Another token stands in the place of the one that the store's keys are in.
+  await clusters.disconnect(cluster.id)
+  return outcomeOf('CLUSTER_NOT_FOUND')
 }
+
+const outcomeOf = (error: ConnectionErrorCode | undefined): Outcome =>
+  error ? { state: 'FAILED', error } : { state: 'CONNECTED' }
 
 /** @throws CustomKeyStoreInvalidStateException */
 export function disconnected(store: KeyStore): KeyStore {

@@ -12,8 +12,9 @@ import {
   XksProxyUriInUseException,
   XksProxyVpcEndpointServiceInUseException,
 } from '../errors.ts'
-import type { Clusters, Hsm } from '../ports.ts'
+import type { Hsm } from '../ports.ts'
 import type { AccountKeyStores, Connectivity, KeyStore, KeyStoreType } from './key-store.ts'
+import type { Clusters } from './ports.ts'
 import { proxyCredential, wrappedPassword } from './secrets.ts'
 
 const atMost = 10

@@ -13,10 +13,11 @@ import {
 } from '../errors.ts'
 import type { Key, Material } from '../keys/key.ts'
 import type { Standing } from '../keys/metadata.ts'
-import type { Clusters, ExternalKey, Hsm, KeyStores, Keys, ProxyCall, Xks } from '../ports.ts'
+import type { Hsm, Keys } from '../ports.ts'
 import { boundTo, parseSealed, sealedBlob } from './envelope.ts'
 import { whileCreatingKey, whileUsingKey } from './failures.ts'
 import { demandState, hsmOfStore, storeIn } from './finding.ts'
+import type { Clusters, ExternalKey, KeyStores, ProxyCall, Xks } from './ports.ts'
 
 interface CreationInput {
   readonly Origin: KeyOrigin

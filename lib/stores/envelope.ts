@@ -3,7 +3,7 @@ import { concat, lengthPrefixed, utf8 } from '../bytes.ts'
 import { externalHeaderOf } from '../crypto/ciphertext.ts'
 import { canonicalContext, type EncryptionContext } from '../crypto/context.ts'
 import { KMSInternalException } from '../errors.ts'
-import type { ExternalCiphertext } from '../ports.ts'
+import type { ExternalCiphertext } from './ports.ts'
 
 /**
  * What follows the header of a version 2 ciphertext: what the external key made of a whole version 1 ciphertext.

@@ -5,10 +5,11 @@ import {
   ValidationException,
 } from '../errors.ts'
 import { endOf, type Paging, pageOf, slice } from '../keys/pages.ts'
-import type { Clusters, Hsm, KeyStores } from '../ports.ts'
+import type { Hsm } from '../ports.ts'
 import type { keyStoreEntry } from '../schema/key-stores.ts'
 import type { Of } from '../schema/shape.ts'
 import type { AccountKeyStores, ConnectionState, KeyStore } from './key-store.ts'
+import type { Clusters, KeyStores } from './ports.ts'
 
 const byId = ({ id }: KeyStore): string => id
 /** kms-api.md §8.4 does not state its bounds: those of most lists. */

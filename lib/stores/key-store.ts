@@ -52,6 +52,8 @@ export interface Cluster {
   readonly trustAnchor: string
   /** Of the crypto user: its SHA-256, as an HMAC key of the HSM, to compare with and never to be read again. */
   readonly password: WrappedKey
+  /** Of the token that it was first connected to: another with other root keys does not open its keys. */
+  readonly lineage?: string
 }
 
 /** A custom key store: either member says of which type. */

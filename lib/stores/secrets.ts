@@ -3,8 +3,9 @@ import { createHash, createHmac } from 'node:crypto'
 import { equal, utf8, wipedAfter } from '../bytes.ts'
 import { ownerOfSecret } from '../identity/signing-keys.ts'
 import type { WrappedKey } from '../keys/key.ts'
-import type { Hsm, PasswordProof } from '../ports.ts'
+import type { Hsm } from '../ports.ts'
 import type { ProxyCredential } from './key-store.ts'
+import type { PasswordProof } from './ports.ts'
 
 /** HMAC's own rule: a key longer than the hash's block stands for its hash. */
 const blockBytes = 64

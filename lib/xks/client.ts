@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { concat, equal, textOf, utf8 } from '../bytes.ts'
 import { signed } from '../identity/signing.ts'
 import type { SigningKeys } from '../identity/signing-keys.ts'
-import type { ExternalCiphertext, ProxyCall, Xks } from '../ports.ts'
 import { type FailureReason, failures, ProxyFailure } from '../stores/failures.ts'
 import type { XksProxy } from '../stores/key-store.ts'
+import type { ExternalCiphertext, ProxyCall, Xks } from '../stores/ports.ts'
 
 export interface ProxyRequest {
   /** `https://` and a host name. */

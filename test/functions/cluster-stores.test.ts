@@ -105,6 +105,65 @@ describe('connecting a cluster', () => {
   })
 })
 
+describe('moving a store to another cluster', () => {
+  const other = 'cluster-bcdefghijkl'
+  const move = (id: string) => on('UpdateCustomKeyStore', id, { CloudHsmClusterId: other })
+  const disconnected = async () => {
+    const id = await connected()
+    await on('DisconnectCustomKeyStore', id)
+    return id
+  }
+
+  test('is for one with the same root keys, and keeps its keys', async () => {
+    const id = await connected()
+    const key = await keyIn(id)
+    await on('DisconnectCustomKeyStore', id)
+    world.clusters.others.set(other, world.clusters.lineage)
+    expect((await move(id)).json).toEqual({})
+    await on('ConnectCustomKeyStore', id)
+    expect(await described(id)).toMatchObject({ CloudHsmClusterId: other, ConnectionState: 'CONNECTED' })
+    const { json } = await world.call('DescribeKey', { KeyId: key.KeyId })
+    expect(json.KeyMetadata).toMatchObject({ CloudHsmClusterId: other, KeyState: 'Enabled' })
+  })
+
+  test('is refused while it is connected, to one that is not there, not at work, or of other root keys', async () => {
+    const id = await connected()
+    expect(refusal(await move(id))).toEqual(inState(id, 'CONNECTED', 'DISCONNECTED'))
+    await on('DisconnectCustomKeyStore', id)
+    const refused = (what: string, text: string) => [400, what, `CloudHSM cluster ${other} ${text}`]
+    expect(refusal(await move(id))).toEqual(refused('CloudHsmClusterNotFoundException', 'is not found.'))
+    world.clusters.others.set(other, 'roots-2')
+    expect(refusal(await move(id))).toEqual(
+      refused('CloudHsmClusterNotRelatedException', "has other root keys than this key store's."),
+    )
+    world.clusters.failure = 'INTERNAL_ERROR'
+    expect(refusal(await move(id))).toEqual(refused('CloudHsmClusterNotActiveException', 'cannot be opened.'))
+    expect(await described(id)).toMatchObject({ CloudHsmClusterId: cluster, ConnectionState: 'DISCONNECTED' })
+  })
+
+  test('is free as long as it was never connected', async () => {
+    const id = await create()
+    world.clusters.others.set(other, 'roots-2')
+    expect((await move(id)).status).toBe(200)
+  })
+
+  test('behind the same id does not go unseen', async () => {
+    const id = await disconnected()
+    world.clusters.lineage = 'roots-2'
+    await on('ConnectCustomKeyStore', id)
+    expect(await described(id)).toMatchObject({ ConnectionState: 'FAILED', ConnectionErrorCode: 'CLUSTER_NOT_FOUND' })
+    expect(world.clusters.open).toBe(false)
+  })
+
+  test('is not needed to rename it when its cluster is configured no more', async () => {
+    const id = await disconnected()
+    world.clusters.has = () => false
+    expect((await on('UpdateCustomKeyStore', id, { NewCustomKeyStoreName: 'old' })).status).toBe(200)
+    await on('ConnectCustomKeyStore', id)
+    expect(await described(id)).toMatchObject({ CustomKeyStoreName: 'old', ConnectionErrorCode: 'CLUSTER_NOT_FOUND' })
+  })
+})
+
 test('another account has no cluster here', async () => {
   const stranger = { accessKeyId: 'AKIASTRANGERSTRANGER', secretAccessKey: 'another-secret-for-tests-guarding-nothin' }
   await world.addRoot('999999999999', stranger)

@@ -95,6 +95,11 @@ export class SoftHsm implements Hsm {
     return createHmac('sha256', this.#domain).update('peer').update(data).digest()
   }
 
+  async deriveKey(purpose: string): Promise<Uint8Array> {
+    if (this.failure) throw this.failure
+    return createHmac('sha256', this.#regional).update('derived').update(purpose).digest()
+  }
+
   async wrapSecret(owner: Owner, secret: Uint8Array): Promise<WrappedKey> {
     return this.#wrap(owner, secret)
   }

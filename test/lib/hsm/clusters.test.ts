@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { equal, utf8 } from '../../../lib/bytes.ts'
+import { equal, hex, utf8 } from '../../../lib/bytes.ts'
 import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
 import { type OpenClusters, openClusters } from '../../../lib/hsm/clusters.ts'
 import { returnCode } from '../../../lib/hsm/constants.ts'
 import type { HsmOptions, OpenHsm } from '../../../lib/hsm/hsm.ts'
 import type { Handle } from '../../../lib/hsm/pkcs11.ts'
-import type { Hsm, PasswordProof } from '../../../lib/ports.ts'
+import type { Hsm } from '../../../lib/ports.ts'
+import type { PasswordProof } from '../../../lib/stores/ports.ts'
 import { proofOf, wrappedPassword } from '../../../lib/stores/secrets.ts'
 import { generated, hsmLibrary, openTestHsm, provisionedToken, runProvision } from '../../harness/token.ts'
 
@@ -118,6 +119,15 @@ describe('a cluster', () => {
       await expect(hsm.encrypt(foreign, plaintext, {})).rejects.toMatchObject({ name: 'KeyUnavailableException' })
     }
     expect(await there.random(16)).toHaveLength(16)
+  })
+
+  it('is known by its root keys', async () => {
+    const clusters = clustersOf()
+    const lineage = await clusters.lineageOf(cluster)
+    expect(lineage).toMatch(/^[0-9a-f]{64}$/)
+    expect(hex(await first.deriveKey('lineage'))).not.toBe(lineage)
+    await clusters.disconnect(cluster)
+    expect(await clusters.lineageOf(cluster)).toBe(lineage)
   })
 
   it('proves the password to the service’s HSM, which cannot show it', async () => {
