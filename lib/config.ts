@@ -119,15 +119,19 @@ function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
 
 const regionName = /^[a-z]{2,}(?:-[a-z]+)+-\d+$/
 
-/** An endpoint by Region: over TLS, or on this machine. */
+/** Over TLS, or on this machine; and nothing but a host. */
+function isPeer(endpoint: unknown): boolean {
+  const url = typeof endpoint === 'string' ? URL.parse(endpoint) : null
+  if (!url) return false
+  const near = url.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
+  return (near || url.protocol === 'https:') && url.href === `${url.origin}/`
+}
+
 function peersIn(text: string): Readonly<Record<string, string>> {
   const what = 'JSON: an object of "https://host" (or "http://127.0.0.1:port") by Region'
   const json = objectIn(text, what)
   for (const [region, endpoint] of Object.entries(json)) {
-    const sound =
-      typeof endpoint === 'string' &&
-      /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::|$))/.test(endpoint)
-    if (!sound || !URL.canParse(String(endpoint)) || !regionName.test(region)) throw new ConfigurationError(what)
+    if (!isPeer(endpoint) || !regionName.test(region)) throw new ConfigurationError(what)
   }
   return json as Readonly<Record<string, string>>
 }
@@ -268,6 +272,9 @@ export function readConfig(env: Env): Config {
       if (!(error instanceof ConfigurationError)) throw error
       throw new ConfigurationError(`${name} must be ${error.message}`)
     }
+  }
+  if (Object.hasOwn(config.KEYSTEAD_PEERS as object, String(config.KEYSTEAD_REGION))) {
+    throw new ConfigurationError('KEYSTEAD_PEERS must not name the Region that is served here')
   }
   if ((env.KEYSTEAD_ROOT_ACCESS_KEY_ID === undefined) !== (env.KEYSTEAD_ROOT_SECRET_ACCESS_KEY === undefined)) {
     throw new ConfigurationError('KEYSTEAD_ROOT_ACCESS_KEY_ID and KEYSTEAD_ROOT_SECRET_ACCESS_KEY go together')

@@ -1,4 +1,4 @@
-import { hex } from '../bytes.ts'
+import { hex, utf8 } from '../bytes.ts'
 import { type Ciphertext, parseCiphertext } from '../crypto/ciphertext.ts'
 import { InvalidCiphertextException, KMSInternalException } from '../errors.ts'
 import type { Hsm, Materials, Owner } from '../ports.ts'
@@ -26,8 +26,12 @@ export async function newMaterial(
 }
 
 /** What a new key begins with: material made here, unless it is to come from elsewhere. */
-export const firstMaterial = async (hsm: Hsm, key: Key, now: number): Promise<Material | undefined> =>
-  key.origin === 'EXTERNAL' ? undefined : newMaterial(hsm, key, 1, now)
+export async function firstMaterial(hsm: Hsm, key: Key, now: number): Promise<Material | undefined> {
+  if (key.origin !== 'EXTERNAL') return newMaterial(hsm, key, 1, now)
+  // Without a domain root it could never take its material in: better said now.
+  if (key.multiRegion) await hsm.macForPeers(utf8(key.id))
+  return undefined
+}
 
 /** The material that new ciphertexts are made with. */
 export async function currentMaterial(materials: Materials, key: Key): Promise<Material> {

@@ -1,7 +1,7 @@
 /** The keys of a family, kept together: what is changed in one Region is told to the others. */
 import type { Key, Material } from '../keys/key.ts'
 import { announced, withTold } from '../keys/multi-region.ts'
-import { regionOf, untoldOf } from '../keys/regions.ts'
+import { untoldOf } from '../keys/regions.ts'
 import { newestFirst } from '../keys/versions.ts'
 import { Conflict, type Keys, type Materials } from '../ports.ts'
 import type { Peers } from './peers.ts'
@@ -50,26 +50,26 @@ async function shareNewVersions({ materials, peers }: FamilyPorts, before: Key, 
   if (newest(before) === newest(after) || untoldOf(after).length === 0) return
   const versions = await versionsToShare(materials, after)
   if (versions.length === 0) return
-  for (const region of untoldOf(after)) await peers.send(region, { kind: 'tell', key: before, materials: versions })
+  const send = (region: string) => peers.send(region, { kind: 'tell', key: before, materials: versions })
+  await Promise.all(untoldOf(after).map(send))
 }
 
-/** Tells those that have not heard of a key's last change; whoever cannot be reached, some time later. */
+/**
+ * Tells those that have not heard of a key's last change; whoever cannot be reached, some time later. The change is
+ * made, so nothing that goes wrong here is a failure of it: what is not noted as told is told again.
+ */
 async function tellOthers(ports: FamilyPorts, key: Key): Promise<void> {
-  const versions = await versionsToShare(ports.materials, key)
-  const told: string[] = []
-  for (const region of untoldOf(key)) {
-    try {
-      await ports.peers.send(region, { kind: 'tell', key, materials: versions })
-      told.push(region)
-    } catch (error) {
-      const what = `${region} has not heard of a change of ${key.arn}`
-      ports.log({ level: 'warn', message: what, region: regionOf(key), cause: String(error) })
-    }
+  const failed = (what: string) => (error: unknown) => {
+    ports.log({ level: 'warn', message: `${what} has not heard of a change of ${key.arn}`, cause: String(error) })
   }
   try {
+    const materials = await versionsToShare(ports.materials, key)
+    const tell = (region: string) =>
+      ports.peers.send(region, { kind: 'tell', key, materials }).then(() => [region], failed(region))
+    const told = (await Promise.all(untoldOf(key).map(tell))).flatMap((each) => each ?? [])
     await ports.keyStore.replace(withTold(key, told, ports.now() + retryMs))
   } catch (error) {
     // Somebody else has changed it meanwhile, and tells all of it.
-    if (!(error instanceof Conflict)) throw error
+    if (!(error instanceof Conflict)) failed('Somebody')(error)
   }
 }

@@ -1,12 +1,23 @@
 /** The domain root: what it opens, for whom, and how it comes into a second token. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { objectClass } from '../../../lib/hsm/constants.ts'
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
-import { boundUnder, materialOf, materialOwner, openTestHsm, runProvision, softHsmModule } from '../../harness/token.ts'
+import { template } from '../../../lib/hsm/pkcs11.ts'
+import {
+  boundUnder,
+  materialOf,
+  materialOwner,
+  openTestHsm,
+  runProvision,
+  softHsmModule,
+  withSession,
+} from '../../harness/token.ts'
 
 const mrk = 'mrk-1234abcd12ab34cd56ef1234567890ab'
 let hsm: OpenHsm
@@ -108,6 +119,45 @@ describe('npm run domain', () => {
     run('join', '--directory', second, '--with', first)
     expect(domainOf(second)).toEqual(domainOf(first))
     expect(() => run('join', '--directory', second, '--with', join(home, 'none'))).toThrow('There is no token in')
+    const pem = join(home, 'escrow.pem')
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 3072 })
+    writeFileSync(pem, publicKey.export({ type: 'spki', format: 'pem' }))
+    run('request', '--directory', second, '--out', join(home, 'again.json'))
+    run('share', join(home, 'again.json'), '--directory', first, '--escrow', pem, '--out', join(home, 'escrowed.json'))
+    const { keys } = JSON.parse(readFileSync(join(home, 'escrowed.json'), 'utf8'))
+    expect(Object.keys(keys)).toEqual([
+      expect.stringMatching(/^domain-binding-3-/),
+      expect.stringMatching(/^domain-3-/),
+    ])
+    expect(Object.values<object>(keys).map((sent) => Object.keys(sent).length)).toEqual([2, 2])
     expect(() => run('share')).toThrow('One of: request, share')
+  })
+})
+
+describe('a token without a domain root', () => {
+  const refusal = {
+    name: 'UnsupportedOperationException',
+    message: 'Multi-Region keys are not supported: the token of this Region has no domain root.',
+  }
+
+  it('makes no multi-Region keys, and all others', async () => {
+    const shared = await made(mrk)
+    // In this process's copy of the token alone.
+    withSession((session) => {
+      for (const handle of session.find(template({ class: objectClass.secretKey, token: true }))) {
+        if (session.label(handle).startsWith('domain-')) session.destroy(handle)
+      }
+    })
+    const without = await openTestHsm()
+    try {
+      await expect(without.generate(materialOwner({ id: mrk }))).rejects.toMatchObject(refusal)
+      await expect(without.macForPeers(Buffer.from('20260101'))).rejects.toMatchObject(refusal)
+      await expect(without.assertBound(shared)).rejects.toMatchObject({ name: 'KeyUnavailableException' })
+      const owner = materialOwner()
+      const material = materialOf(owner, (await without.generate(owner)).wrapped)
+      expect((await without.encrypt(material, Buffer.from('x'), {})).length).toBeGreaterThan(0)
+    } finally {
+      without.close()
+    }
   })
 })
