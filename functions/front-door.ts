@@ -1,13 +1,16 @@
 import { SerializationException, UnknownOperationException } from '../lib/errors.ts'
 import { type Choice, serveAny } from '../lib/http/serve.ts'
-import type { AnyOperation, Request } from '../lib/operation.ts'
+import { type AnyOperation, type Request, serviceOf } from '../lib/operation.ts'
 import { parseBody } from '../lib/schema/parse.ts'
 import { iamApi } from './identity/iam.ts'
 import { stsApi } from './identity/sts.ts'
 import { operations } from './index.ts'
 
-const prefix = 'TrentService.'
-const byTarget = new Map<string, AnyOperation>(operations.map((operation) => [prefix + operation.name, operation]))
+const byTarget = new Map<string, AnyOperation>(
+  operations.flatMap((operation: AnyOperation) =>
+    serviceOf(operation).targets.map((prefix) => [prefix + operation.name, operation] as const),
+  ),
+)
 
 class NoSuchOperation extends UnknownOperationException {
   override readonly status = 404

@@ -2,6 +2,7 @@ import { createAlias } from './aliases/create-alias.ts'
 import { deleteAlias } from './aliases/delete-alias.ts'
 import { listAliases } from './aliases/list-aliases.ts'
 import { updateAlias } from './aliases/update-alias.ts'
+import { lookupEvents } from './audit/lookup-events.ts'
 import { decapsulate } from './cryptography/decapsulate.ts'
 import { decrypt } from './cryptography/decrypt.ts'
 import { deriveSharedSecret } from './cryptography/derive-shared-secret.ts'
@@ -94,6 +95,7 @@ export const operations = [
   listKeyVersions,
   listKeys,
   listResourceTags,
+  lookupEvents,
   putKeyPolicy,
   reEncrypt,
   replicateKey,

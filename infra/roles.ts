@@ -101,6 +101,13 @@ const onTrail = (actions: readonly string[], items: readonly string[]): Statemen
 /** Records, and the writer's name before its first: nothing of it can be read, and no digest be written. */
 const writesTrail = onTrail(['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], ['EVENT#*', 'WRITER#*', 'WRITERS#*'])
 
+/** Through the indexes alone. */
+const looksUpTrail: Statement = {
+  Effect: 'Allow',
+  Action: ['dynamodb:Query'],
+  Resource: ['GSI1', 'GSI2', 'GSI3', 'GSI4'].map((index) => ({ 'Fn::Sub': `\${AuditTable.Arn}/index/${index}` })),
+}
+
 const sealsTrail: readonly Statement[] = [
   onTrail(['dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
   onTrail(['dynamodb:PutItem'], ['DIGEST', 'HEAD']),
@@ -128,6 +135,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     onItems(['dynamodb:PutItem'], ['USE#AKIA*']),
     writesTrail,
     // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
+    ...(operations.some(({ needs }) => needs.includes('trail')) ? [looksUpTrail] : []),
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
     logs(kebab),
   ]

@@ -77,6 +77,13 @@ export class XksProxyVpcEndpointServiceInvalidConfigurationException extends nam
 ) {}
 export class XksProxyVpcEndpointServiceNotFoundException extends named('XksProxyVpcEndpointServiceNotFoundException') {}
 
+/* Of CloudTrail's LookupEvents. */
+export class InvalidEventCategoryException extends named('InvalidEventCategoryException') {}
+export class InvalidLookupAttributesException extends named('InvalidLookupAttributesException') {}
+export class InvalidMaxResultsException extends named('InvalidMaxResultsException') {}
+export class InvalidNextTokenException extends named('InvalidNextTokenException') {}
+export class InvalidTimeRangeException extends named('InvalidTimeRangeException') {}
+
 /* Not modelled, yet on the wire (kms-api.md §10.4, kms-authz.md §1.6). */
 export class AccessDeniedException extends named('AccessDeniedException') {}
 export class ExpiredTokenException extends named('ExpiredTokenException') {}

@@ -97,6 +97,8 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly on: { readonly [P in keyof R]: P extends keyof I ? R[P] : never }
   /** The member that names an alias, which is then a resource of the request too. */
   readonly alias?: Extract<keyof I, string>
+  /** The ARN of the key that it makes: a resource of the request once it is made. */
+  readonly makes?: (output: O) => string
   /** Further IAM actions, on the same resources. */
   readonly also?: (input: I) => readonly string[]
   /** What AWS checks between look-up and key usage, of the input alone. Throws. */

@@ -93,6 +93,7 @@ async function onRecord(operation: AnyOperation, request: Request, world: World,
   try {
     const { output, resolved } = await attempt(operation, request, world, entry)
     reply = { status: 200, json: operation.output.encode(output) }
+    if (operation.makes) entry.made(operation.makes(output))
     record = entry.succeeded(responseElements(operation, output, resolved[0]?.key.arn))
     used = resolved.filter(({ rule }) => rule.usage)
   } catch (thrown) {

@@ -29,8 +29,10 @@ interface Served {
 
 export interface Service {
   /** In signatures and, before a colon, in IAM actions. */
-  readonly name: 'kms' | 'iam' | 'sts'
+  readonly name: 'kms' | 'iam' | 'sts' | 'cloudtrail'
   readonly eventSource: string
+  /** What `X-Amz-Target` begins with, where an operation is named by it: one way of several. */
+  readonly targets: readonly string[]
   /** The Region that requests are signed for and recorded under. */
   readonly regionOf: (at: Served) => string
   /** How far a client's clock may be off. */
@@ -52,11 +54,21 @@ export interface QueryService extends Service {
 export const kms: Service = {
   name: 'kms',
   eventSource: 'kms.amazonaws.com',
+  targets: ['TrentService.'],
   regionOf: ({ region }) => region,
   skewMs: 5 * 60_000,
   presigned: false,
   membersOf: parseBody,
   named: (error) => error,
+}
+
+/** The audit trail, as AWS CloudTrail's clients look it up: some SDKs name the operation in full. */
+export const cloudTrail: Service = {
+  ...kms,
+  name: 'cloudtrail',
+  eventSource: 'cloudtrail.amazonaws.com',
+  targets: ['CloudTrail_20131101.', 'com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.'],
+  skewMs: 15 * 60_000,
 }
 
 interface Name {
@@ -94,6 +106,7 @@ function queryService(
   return {
     ...rest,
     eventSource: `${own.name}.amazonaws.com`,
+    targets: [],
     namespace: `https://${own.name}.amazonaws.com/doc/${own.version}/`,
     skewMs: 15 * 60_000,
     // They are in a form, which only the shape of the input gives a meaning to.

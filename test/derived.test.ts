@@ -5,6 +5,7 @@ import { keyStates } from '../lib/keys/key.ts'
 import type { AnyOperation, KeyRule } from '../lib/operation.ts'
 import type { AnyShape } from '../lib/schema/shape.ts'
 import { type Stage, stage, validInputs } from './harness/inputs.ts'
+import { callOf } from './harness/targets.ts'
 import { account, base64, TestWorld } from './harness/world.ts'
 
 let world: TestWorld
@@ -53,7 +54,7 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
     expect(world.records.length).toBe(before + 1)
     expect(world.records.at(-1)).toMatchObject({
       eventName: name,
-      eventSource: 'kms.amazonaws.com',
+      eventSource: `${callOf(name).service}.amazonaws.com`,
       requestID: requestId,
       readOnly: operation.readOnly,
       sourceIPAddress: '192.0.2.1',

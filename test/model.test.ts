@@ -13,7 +13,7 @@ import type { AnyShape, Shape } from '../lib/schema/shape.ts'
 const missing = ['CreateGrant', 'ListGrants', 'ListRetirableGrants', 'RetireGrant', 'RevokeGrant']
 
 /** Actions of ours that AWS KMS has not. */
-const extensions = ['CreateKeyVersion', 'ListKeyVersions', 'UpdateKeyVersion']
+const extensions = ['CreateKeyVersion', 'ListKeyVersions', 'LookupEvents', 'UpdateKeyVersion']
 
 const anyVersion = { input: ['KeyVersionId'], output: ['KeyVersionId'] } as const
 

@@ -41,6 +41,7 @@ export const createKey = operation({
   }),
   output: struct({ KeyMetadata: required(keyMetadata) }),
   on: {},
+  makes: ({ KeyMetadata }) => KeyMetadata.Arn,
   also: (input) => (input.Tags?.length ? ['kms:TagResource'] : []),
   needs: ['keyStore', 'hsm', 'keyStores', 'clusters', 'xks', 'directory'],
   async run({ input, place, now, uuid, permits, proxyCall, ...ports }) {

@@ -1,3 +1,4 @@
+import { parseArn } from '../arn.ts'
 import type { KmsError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Decision } from '../policy/decide.ts'
@@ -76,6 +77,11 @@ export class AuditEntry {
       ...by,
       ...(statement !== undefined && { statement: clippedSid }),
     })
+  }
+
+  /** A key that the request has made. */
+  made(arn: string): void {
+    this.touched(arn, parseArn(arn)?.account ?? this.#opening.account)
   }
 
   /** Forgets the resources and decisions of a try that another writer overtook. */

@@ -1,4 +1,5 @@
 import type { Digest } from './digest.ts'
+import type { Lookup, LookupPage } from './lookup.ts'
 import type { Range, TrailLine } from './mark.ts'
 import type { Head } from './verify.ts'
 
@@ -28,4 +29,6 @@ export interface Trail {
   addDigest(digest: StoredDigest): Promise<void>
   /** What is published beside the digests: which is the newest, and the public key that verifies them (SPKI DER). */
   setHead(head: Head, publicKey: Uint8Array): Promise<void>
+  /** @throws InvalidNextTokenException */
+  lookUp(lookup: Lookup): Promise<LookupPage>
 }

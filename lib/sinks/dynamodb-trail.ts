@@ -5,6 +5,7 @@ import { base64 } from '../audit/digest.ts'
 import { fileOfDay, isWithin, type Range, readLine, type TrailLine, uncovered } from '../audit/mark.ts'
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
+import { lookUpInTable } from './dynamodb-lookup.ts'
 import { digestPartition, headKey, sequenceKey, writerPartition, writersOfDay } from './places.ts'
 
 /** How far the trail of each writer is sealed. */
@@ -95,6 +96,7 @@ export function dynamoTrail(client: DynamoDBClient, table: string): Trail {
   }
 
   return {
+    lookUp: (lookup) => lookUpInTable(documents, table, lookup),
     async unsealed(text, limit, now): Promise<Unsealed> {
       const cursor: Cursor = text === undefined ? { day: dayOf(now - dayMs), writers: {} } : JSON.parse(text)
       const lines: TrailLine[] = []

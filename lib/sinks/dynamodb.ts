@@ -7,12 +7,13 @@ import {
   PutCommand,
 } from '@aws-sdk/lib-dynamodb'
 import { parseArn } from '../arn.ts'
+import { usernameOf } from '../audit/lookup.ts'
 import type { AuditRecord } from '../audit/record.ts'
 import type { Trail } from '../audit/trail.ts'
 import type { AuditSink } from '../ports.ts'
 import { dynamoTrail } from './dynamodb-trail.ts'
 import { GroupCommit, unwritten } from './group-commit.ts'
-import { sequenceKey, writerItem, writerPartition } from './places.ts'
+import { byName, byUser, hourPartition, sequenceKey, writerItem, writerPartition } from './places.ts'
 
 export interface DynamoSink extends AuditSink {
   readonly trail: Trail
@@ -109,12 +110,12 @@ export interface AuditItem extends AuditIndexKeys {
 }
 
 /**
- * A record as items: one in the partition of its writer, by its number; found by key (GSI1), by principal (GSI2), by
+ * A record as items: one in the partition of its writer, by its number; found by key (GSI1), by user (GSI2), by
  * hour, in one of 16 shards as an hour's records would be too many for one (GSI3), and by event name (GSI4); then, as an
  * index gives an item one place only, one for each further key (ReEncrypt has two), in no writer's partition.
  */
 export function itemsOf(record: AuditRecord, keepForDays?: number): readonly AuditItem[] {
-  const { eventID, eventName, eventTime, trail, userIdentity, resources = [] } = record
+  const { eventID, eventName, eventTime, trail, resources = [] } = record
   const time = new Date(eventTime)
   const at = `${time.toISOString()}#${eventID}`
   // The first digit of a random UUID is as good a die as any.
@@ -124,7 +125,8 @@ export function itemsOf(record: AuditRecord, keepForDays?: number): readonly Aud
     record: JSON.stringify(record),
   }
   const byKey = (arn: string) => ({ GSI1PK: arn, GSI1SK: at })
-  const principal = typeof userIdentity.arn === 'string' && { GSI2PK: userIdentity.arn, GSI2SK: at }
+  const username = usernameOf(record)
+  const user = username !== undefined && { GSI2PK: byUser(username), GSI2SK: at }
   const [first, ...others] = new Set(resources.map(({ ARN }) => ARN).filter(isKey))
   const place = trail
     ? { PK: writerPartition(trail.writer), SK: sequenceKey(trail.sequence) }
@@ -133,10 +135,10 @@ export function itemsOf(record: AuditRecord, keepForDays?: number): readonly Aud
     {
       ...place,
       ...(first !== undefined && byKey(first)),
-      ...principal,
-      GSI3PK: `HOUR#${eventTime.slice(0, 13)}#${shard}`,
+      ...user,
+      GSI3PK: hourPartition(eventTime, shard),
       GSI3SK: at,
-      GSI4PK: `NAME#${eventName}`,
+      GSI4PK: byName(eventName),
       GSI4SK: at,
       ...rest,
     },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isCounting, placedLine, type Range, type TrailLine } from '../audit/mark.ts'
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
+import { lookUpInFiles } from './file-lookup.ts'
 
 /** How far the trail is sealed: bytes of the last day files, and the last number of each writer seen in them. */
 interface Cursor {
@@ -26,6 +27,7 @@ export function fileTrail(directory: string): Trail {
   const digests = join(directory, 'digests')
 
   return {
+    lookUp: (lookup) => lookUpInFiles(directory, lookup),
     async unsealed(cursor, limit) {
       const from: Cursor = cursor === undefined ? { files: {}, writers: {} } : (JSON.parse(cursor) as Cursor)
       const collected = new Collected(from)

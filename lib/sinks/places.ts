@@ -14,6 +14,14 @@ export const writerPartition = (writer: string): string => `WRITER#${writer}`
 /** Ascending with the number. */
 export const sequenceKey = (sequence: number): string => String(sequence).padStart(16, '0')
 
+/** An hour's records would be too many for one partition. */
+export const shards = Array.from({ length: 16 }, (_, shard) => shard)
+
+/** @param time ISO 8601 */
+export const hourPartition = (time: string, shard: number): string => `HOUR#${time.slice(0, 13)}#${shard}`
+export const byUser = (username: string): string => `USER#${username}`
+export const byName = (eventName: string): string => `NAME#${eventName}`
+
 export const digestPartition = 'DIGEST'
 export const headKey = { PK: 'HEAD', SK: 'HEAD' } as const
 

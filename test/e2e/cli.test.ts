@@ -40,8 +40,8 @@ describe.skipIf(installed.length === 0)(`the AWS CLI (${title})`, () => {
   test.each(installed.map(({ path, version }) => [version?.split(' ')[0], path]))(
     '%s makes a key, encrypts, decrypts and reads errors',
     (_version, path) => {
-      const aws = (...words: string[]) => {
-        const ran = spawnSync(path ?? '', ['kms', '--endpoint-url', inject('url'), '--output', 'json', ...words], {
+      const call = (service: string, ...words: string[]) => {
+        const ran = spawnSync(path ?? '', [service, '--endpoint-url', inject('url'), '--output', 'json', ...words], {
           encoding: 'utf8',
           env: env(),
           cwd: folder,
@@ -52,12 +52,20 @@ describe.skipIf(installed.length === 0)(`the AWS CLI (${title})`, () => {
           stderr: ran.stderr,
         }
       }
+      const aws = (...words: string[]) => call('kms', ...words)
       const { KeyMetadata } = aws('create-key', '--tags', 'TagKey=team,TagValue=red').json
       writeFileSync(join(folder, 'plain'), 'attack at dawn')
       const { CiphertextBlob } = aws('encrypt', '--key-id', KeyMetadata.KeyId, '--plaintext', 'fileb://plain').json
       writeFileSync(join(folder, 'sealed'), Buffer.from(CiphertextBlob, 'base64'))
       const opened = aws('decrypt', '--ciphertext-blob', 'fileb://sealed').json
       expect(Buffer.from(opened.Plaintext, 'base64').toString()).toBe('attack at dawn')
+      const attribute = `AttributeKey=ResourceName,AttributeValue=${KeyMetadata.Arn}`
+      const events = call('cloudtrail', 'lookup-events', '--lookup-attributes', attribute).json.Events
+      expect(events.map(({ EventName }: { EventName: string }) => EventName)).toEqual([
+        'Decrypt',
+        'Encrypt',
+        'CreateKey',
+      ])
       expect(aws('list-keys').json.Keys.map((key: { KeyId: string }) => key.KeyId)).toContain(KeyMetadata.KeyId)
       expect(aws('disable-key', '--key-id', KeyMetadata.KeyId).status).toBe(0)
       const refused = aws('decrypt', '--ciphertext-blob', 'fileb://sealed')

@@ -5,32 +5,36 @@ import { exampleOf } from '../../infra/examples.ts'
 import { type Call, setScene, shapeOf } from '../harness/scenes.ts'
 import { credentialsIn } from '../harness/server.ts'
 import { signedHeaders } from '../harness/sign.ts'
+import { callOf } from '../harness/targets.ts'
 import { TestWorld } from '../harness/world.ts'
 
 const url = new URL(inject('url'))
 const credentials = credentialsIn(inject('credentialsFile'))
 
 interface Sent {
+  readonly service: string
   readonly method: string
   readonly target: string
   readonly body: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-async function answered({ method, target, body, headers: given }: Sent): Promise<{ status: number; json: unknown }> {
-  const headers = await signedHeaders({ method, target, headers: { host: url.host, ...given }, body }, credentials)
+async function answered({ service, method, target, body, headers: given }: Sent) {
+  const unsigned = { method, target, headers: { host: url.host, ...given }, body }
+  const headers = await signedHeaders(unsigned, credentials, { service })
   const response = await fetch(new URL(target, url), { method, headers, ...(body !== '' && { body }) })
-  return { status: response.status, json: await response.json() }
+  return { status: response.status, json: (await response.json()) as unknown }
 }
 
 const byTarget = (action: string, input: object): Sent => ({
+  service: callOf(action).service,
   method: 'POST',
   target: '/',
   body: JSON.stringify(input),
-  headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `TrentService.${action}` },
+  headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': callOf(action).target },
 })
 
-function byRoute({ method, path }: Entry, input: Readonly<Record<string, unknown>>): Sent {
+function byRoute({ method, path, operation }: Entry, input: Readonly<Record<string, unknown>>): Sent {
   const left = new Map(Object.entries(input))
   const target = path.replace(/\{(\w+)\}/g, (_, member: string) => {
     const value = String(left.get(member))
@@ -38,12 +42,13 @@ function byRoute({ method, path }: Entry, input: Readonly<Record<string, unknown
     return encodeURIComponent(value)
   })
   const headers = { 'content-type': 'application/json' }
+  const { service } = callOf(operation.name)
   if (method === 'POST' || method === 'PUT') {
-    return { method, target, headers, body: left.size > 0 ? JSON.stringify(Object.fromEntries(left)) : '' }
+    return { service, method, target, headers, body: left.size > 0 ? JSON.stringify(Object.fromEntries(left)) : '' }
   }
   const query = new URLSearchParams()
   for (const [name, value] of left) for (const each of [value].flat()) query.append(name, String(each))
-  return { method, target: query.size > 0 ? `${target}?${query}` : target, headers, body: '' }
+  return { service, method, target: query.size > 0 ? `${target}?${query}` : target, headers, body: '' }
 }
 
 const call: Call = async (action, input) => {

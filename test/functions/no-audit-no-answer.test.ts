@@ -62,6 +62,7 @@ describe('a change', () => {
       eventType: 'KeysteadIntent',
       eventID: expect.not.stringMatching(String(record?.eventID)),
       responseElements: null,
+      resources: undefined,
     })
   })
 

@@ -188,6 +188,7 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   ListKeyVersions: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
   ListKeys: () => ({ Limit: 10 }),
   ListResourceTags: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
+  LookupEvents: () => ({ MaxResults: 10 }),
   PutKeyPolicy: ({ keyId }) => ({ KeyId: keyId, Policy: policy('000000000000') }),
   ReEncrypt: ({ ciphertext, keyId, otherKeyId }) => ({
     CiphertextBlob: ciphertext,

@@ -21,6 +21,7 @@ import { ClustersInMemory } from './clusters.ts'
 import { memoryStore } from './memory-store.ts'
 import { type Credentials, signedHeaders } from './sign.ts'
 import { SoftHsm, secretKey } from './soft-hsm.ts'
+import { callOf } from './targets.ts'
 import { XksProxyDouble } from './xks-proxy.ts'
 
 export const account = '000000000000'
@@ -201,9 +202,9 @@ export class TestWorld {
     const headers = {
       host: 'localhost:4599',
       'content-type': 'application/x-amz-json-1.1',
-      'x-amz-target': `TrentService.${action}`,
+      'x-amz-target': callOf(action).target,
     }
-    return this.send({ method: 'POST', target: '/', headers, body }, by)
+    return this.send({ method: 'POST', target: '/', headers, body }, by, undefined, undefined, callOf(action).service)
   }
 
   async send(
@@ -211,11 +212,10 @@ export class TestWorld {
     by: Credentials | 'nobody' = root,
     via: (event: APIGatewayProxyEventV2, context: Context) => Promise<APIGatewayProxyStructuredResultV2> = frontDoor,
     pathParameters?: Record<string, string>,
+    service = 'kms',
   ): Promise<Answer> {
-    const headers =
-      by === 'nobody'
-        ? request.headers
-        : await signedHeaders(request, by, { region: this.region, date: new Date(this.nowMs) })
+    const at = { region: this.region, service, date: new Date(this.nowMs) }
+    const headers = by === 'nobody' ? request.headers : await signedHeaders(request, by, at)
     return this.receive({ ...request, headers }, via, pathParameters)
   }
 

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Lookup } from '../../../lib/audit/lookup.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
 import { sealNext } from '../../../lib/audit/seal.ts'
 import { verifyExport } from '../../../lib/audit/verify.ts'
@@ -129,5 +130,65 @@ describe('a trail in a table', () => {
     await documents.send(new PutCommand({ TableName: table, Item: stray }))
     const { publicKey, ...given } = await exportTable(client, table)
     expect(verifyExport(given, publicKey)).toEqual(sound(2, 1))
+  })
+})
+
+describe('looking up in a table', () => {
+  const lookup: Lookup = { account: '111122223333', from: 0, to: Number.MAX_SAFE_INTEGER, limit: 50 }
+  const key = 'arn:aws:kms:us-east-1:111122223333:key/a'
+  /** Three hours of records: every other one on a key, every third one another user's. */
+  async function aTrail(): Promise<readonly AuditRecord[]> {
+    const writer = stamped(aSink(), randomUUID())
+    const records = Array.from({ length: 60 }, (_, n) => {
+      now += 180_000
+      return aRecord({
+        eventTime: `${new Date(now).toISOString().slice(0, 19)}Z`,
+        eventName: n % 5 === 0 ? 'Decrypt' : 'Encrypt',
+        ...(n % 2 === 0 && { resources: [{ accountId: '111122223333', type: 'AWS::KMS::Key', ARN: key }] }),
+        ...(n % 3 === 0 && { userIdentity: { type: 'IAMUser', userName: 'alice' } }),
+      })
+    })
+    for (const record of records) await writer.write(record)
+    return records.toReversed()
+  }
+  async function all(asked: Partial<Lookup>, limit = 7): Promise<readonly string[]> {
+    const { trail } = aSink()
+    const ids: string[] = []
+    let token: string | undefined
+    do {
+      const until = { from: now - 4 * 3_600_000, to: now }
+      const page = await trail.lookUp({ ...lookup, ...until, ...asked, limit, ...(token !== undefined && { token }) })
+      expect(page.found.length).toBeLessThanOrEqual(limit)
+      ids.push(...page.found.map(({ record }) => record.eventID))
+      token = page.token
+    } while (token !== undefined)
+    return ids
+  }
+  const idsOf = (records: readonly AuditRecord[], fits: (record: AuditRecord) => boolean) =>
+    records.filter(fits).map(({ eventID }) => eventID)
+
+  test('finds everything by time, key, user and name, newest first, in pages that lose and repeat nothing', async () => {
+    const records = await aTrail()
+    expect(await all({})).toEqual(idsOf(records, () => true))
+    expect(await all({ attribute: { key: 'ResourceName', value: key } })).toEqual(
+      idsOf(records, ({ resources }) => resources !== undefined),
+    )
+    expect(await all({ attribute: { key: 'Username', value: 'alice' } })).toEqual(
+      idsOf(records, ({ userIdentity }) => userIdentity.userName === 'alice'),
+    )
+    expect(await all({ attribute: { key: 'EventName', value: 'Decrypt' } })).toEqual(
+      idsOf(records, ({ eventName }) => eventName === 'Decrypt'),
+    )
+    const [, second] = records
+    expect(await all({ attribute: { key: 'EventId', value: second?.eventID ?? '' } })).toEqual([second?.eventID])
+    const from = now - 3_600_000
+    expect(await all({ from })).toEqual(idsOf(records, ({ eventTime }) => Date.parse(eventTime) >= from))
+    expect(await all({ account: '999999999999' })).toEqual([])
+  })
+
+  test('refuses a token that it did not make', async () => {
+    await expect(aSink().trail.lookUp({ ...lookup, from: now, to: now, token: 'eA' })).rejects.toThrow(
+      'The token is not one that this service has made.',
+    )
   })
 })

@@ -49,7 +49,7 @@ describe('the items of a record', () => {
         SK,
         GSI1PK: keyArn('a'),
         GSI1SK: SK,
-        GSI2PK: 'arn:aws:iam::111122223333:root',
+        GSI2PK: 'USER#root',
         GSI2SK: SK,
         GSI3PK: 'HOUR#2026-11-24T03#12',
         GSI3SK: SK,
