@@ -49,6 +49,7 @@ const errors = {
 } as const
 
 const groups: Readonly<Record<string, string>> = {
+  audit: 'The audit trail, as AWS CloudTrail’s clients look it up. Signed for the service `cloudtrail`.',
   aliases: 'Names of keys.',
   cryptography: 'What keys do.',
   grants: 'Permissions that a key gives beside its policy.',
