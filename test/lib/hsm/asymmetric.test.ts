@@ -155,38 +155,6 @@ describe('signing', () => {
     expect(verifies(one, Buffer.concat([message, Buffer.of(0)]), signature)).toBe(false)
   })
 
-  it.each(['RSA_2048', 'ECC_NIST_P256', 'ECC_NIST_P521', 'ECC_SECG_P256K1', 'ECC_NIST_EDWARDS25519'] as const)(
-    '%s is verified by openssl',
-    async (spec) => {
-      const algorithm = algorithmsOf(spec, 'SIGN_VERIFY').findLast((name) => !name.includes('PSS')) ?? ''
-      const folder = mkdtempSync(join(tmpdir(), 'keystead-openssl-'))
-      const file = (name: string, bytes: Uint8Array) => {
-        writeFileSync(join(folder, name), bytes)
-        return join(folder, name)
-      }
-      try {
-        const key = file('key', spkiOf(materialFor(spec)))
-        const signature = file('signature', await hsm.sign(materialFor(spec), algorithm, 'RAW', message))
-        const about = [
-          '-pubin',
-          '-keyform',
-          'DER',
-          '-inkey',
-          key,
-          '-sigfile',
-          signature,
-          '-in',
-          file('message', message),
-        ]
-        const how = spec.includes('EDWARDS') ? [] : ['-digest', hashOf(algorithm)]
-        const said = execFileSync('openssl', ['pkeyutl', '-verify', '-rawin', ...how, ...about], { encoding: 'utf8' })
-        expect(said).toContain('Signature Verified Successfully')
-      } finally {
-        rmSync(folder, { recursive: true })
-      }
-    },
-  )
-
   it('repeats PKCS #1 v1.5 and Ed25519 signatures, and no others', async () => {
     const repeats: Record<string, boolean> = {}
     for (const { spec, algorithm, type } of signings.filter(({ spec }) => !/RSA_[34]/.test(spec))) {
