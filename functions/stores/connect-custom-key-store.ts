@@ -14,8 +14,8 @@ export const connectCustomKeyStore = operation({
   output: struct({}),
   on: {},
   needs: ['keyStores', 'clusters', 'xks', 'hsm'],
-  async run({ input, place, keyStores, clusters, xks, hsm, proxyCall }) {
-    await connect(input.CustomKeyStoreId, place.account, { keyStores, clusters, xks, hsm }, proxyCall)
+  async run({ input, place: { account }, now, keyStores, clusters, xks, hsm, proxyCall }) {
+    await connect(input.CustomKeyStoreId, { account, now }, { keyStores, clusters, xks, hsm }, proxyCall)
     return {}
   },
 })

@@ -19,8 +19,8 @@ export interface ClustersOptions {
   readonly tokens: ReadonlyMap<string, ClusterToken>
   /** Whose clusters they are. */
   readonly account: string
-  /** The clusters of stores that are connected, or being connected. */
-  readonly connected: () => Promise<ReadonlySet<string>>
+  /** The clusters of stores that are connected, each with when it was; undefined of one that is being connected. */
+  readonly connected: () => Promise<ReadonlyMap<string, number | undefined>>
   /** How often it is looked whether what is open may still be. */
   readonly recheckMs: number
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
@@ -58,6 +58,8 @@ interface Opening {
   readonly hsm: Promise<OpenHsm | undefined>
   /** Why there is none. */
   error?: ConnectionErrorCode
+  /** The connection that it is of, as far as that has been looked at. */
+  since?: number | undefined
 }
 
 export function openClusters({ tokens, account, connected, recheckMs, log }: ClustersOptions): OpenClusters {
@@ -96,11 +98,11 @@ export function openClusters({ tokens, account, connected, recheckMs, log }: Clu
   }
 
   /**
-   * Another process may have disconnected a store. A login that failed is tried again with the next use; one that was
+   * Another process may have disconnected a store, or connected it anew. A login that failed is tried again with the next use; one that was
    * refused is not before the store was disconnected, since each try brings the token nearer to locking its user out.
    */
   async function recheck(): Promise<void> {
-    let wanted: ReadonlySet<string>
+    let wanted: ReadonlyMap<string, number | undefined>
     try {
       wanted = await connected()
     } catch (error) {
@@ -108,8 +110,11 @@ export function openClusters({ tokens, account, connected, recheckMs, log }: Clu
       log({ level: 'error', message: 'the state of custom key stores cannot be read', cause: String(error) })
       return
     }
-    for (const [clusterId, { error }] of openings) {
-      if (!wanted.has(clusterId) || error === 'INTERNAL_ERROR') await end(clusterId)
+    for (const [clusterId, opening] of openings) {
+      const since = wanted.get(clusterId)
+      opening.since ??= since
+      const stands = wanted.has(clusterId) && opening.since === since
+      if (!stands || opening.error === 'INTERNAL_ERROR') await end(clusterId)
     }
   }
 

@@ -51,11 +51,13 @@ export function initialize(pkcs11: Pkcs11): boolean {
 /**
  * The process's one instance of a module, initialised.
  *
- * @throws TokenNotFound when the process already uses other token directories: SoftHSM reads its configuration once
+ * @throws TokenNotFound when the directory is not there, or the process already uses others: SoftHSM reads its configuration once
  * per process, and all instances share one environment
  */
 export function openLibrary(options: LibraryOptions): Pkcs11 {
-  const tokenDirectory = options.tokenDirectory === undefined ? undefined : realpathSync(options.tokenDirectory)
+  const { tokenDirectory: given } = options
+  if (given !== undefined && !existsSync(given)) throw new TokenNotFound(`There is no token directory ${given}`)
+  const tokenDirectory = given === undefined ? undefined : realpathSync(given)
   const known = libraries.get(options.module)
   const has = ({ tokenDirectories: all }: Library) =>
     tokenDirectory === undefined ? all.length === 0 : all.includes(tokenDirectory)

@@ -21,6 +21,7 @@ const keyStore = record<KeyStore>({
   name: text,
   createdAt: whole,
   state: oneOf(connectionStates),
+  connectedAt: optional(whole),
   error: optional(oneOf(connectionErrorCodes)),
   cluster: optional(record<Cluster>({ id: text, trustAnchor: text, password: wrappedKey, lineage: optional(text) })),
   proxy: optional(

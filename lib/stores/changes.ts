@@ -135,14 +135,20 @@ interface ConnectionPorts {
  * not put at risk by asking for it twice.
  * @throws CustomKeyStoreNotFoundException, CustomKeyStoreInvalidStateException
  */
-export async function connect(id: string, account: string, ports: ConnectionPorts, call: ProxyCall): Promise<void> {
+export async function connect(
+  id: string,
+  { account, now }: { readonly account: string; readonly now: number },
+  ports: ConnectionPorts,
+  call: ProxyCall,
+): Promise<void> {
   const { all, store } = await storeToChange(ports.keyStores, account, id)
   demandState(store, ['CONNECTED', 'CONNECTING', 'DISCONNECTED'])
   if (store.state === 'CONNECTED') return
   const connecting = withStore(all, { ...store, state: 'CONNECTING' })
   await ports.keyStores.replace(connecting)
   const outcome = await attempt(store, account, ports, call)
-  await ports.keyStores.replace(withStore({ ...connecting, revision: all.revision + 1 }, { ...store, ...outcome }))
+  const after = { ...store, ...outcome, ...(outcome.state === 'CONNECTED' && { connectedAt: now }) }
+  await ports.keyStores.replace(withStore({ ...connecting, revision: all.revision + 1 }, after))
 }
 
 type Outcome = Pick<KeyStore, 'state' | 'error' | 'cluster'>

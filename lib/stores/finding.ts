@@ -39,12 +39,13 @@ export const withoutStore = (all: AccountKeyStores, removed: KeyStore): AccountK
   stores: all.stores.filter(({ id }) => id !== removed.id),
 })
 
-/** The clusters whose tokens may be open. */
-export const connectedClusters = ({ stores }: AccountKeyStores): ReadonlySet<string> =>
-  new Set(
-    stores
-      .filter(({ state }) => state === 'CONNECTED' || state === 'CONNECTING')
-      .flatMap(({ cluster }) => cluster?.id ?? []),
+/** The clusters whose tokens may be open, each with when it was connected; undefined while it is being connected. */
+export const connectedClusters = ({ stores }: AccountKeyStores): ReadonlyMap<string, number | undefined> =>
+  new Map(
+    stores.flatMap(({ cluster, state, connectedAt }): [string, number | undefined][] => {
+      if (!cluster || (state !== 'CONNECTED' && state !== 'CONNECTING')) return []
+      return [[cluster.id, state === 'CONNECTED' ? connectedAt : undefined]]
+    }),
   )
 
 /** @throws CustomKeyStoreInvalidStateException */

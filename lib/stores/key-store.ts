@@ -63,6 +63,8 @@ export interface KeyStore {
   readonly name: string
   readonly createdAt: number
   readonly state: ConnectionState
+  /** When it was connected last. */
+  readonly connectedAt?: number
   /** While FAILED. */
   readonly error?: ConnectionErrorCode
   readonly cluster?: Cluster

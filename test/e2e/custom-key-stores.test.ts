@@ -1,5 +1,5 @@
 /** A second token as a custom key store, by AWS's own SDK, as docs/custom-key-stores.md tells it. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   ConnectCustomKeyStoreCommand,
@@ -26,19 +26,17 @@ const directory = join(home, 'finance')
 let server: RunningServer
 let client: KMSClient
 
-async function start(): Promise<void> {
-  const token = { tokenLabel: 'finance', pinFile: join(directory, 'pin'), tokenDirectory: join(directory, 'tokens') }
-  server = await startServer(inject('hostKind'), {
-    home,
-    env: { KEYSTEAD_KEY_STORES: JSON.stringify({ [cluster]: token }) },
-  })
+async function start(more: { readonly tokenDirectory?: string }): Promise<void> {
+  const token = { tokenLabel: 'finance', pinFile: join(directory, 'pin'), ...more }
+  const env = { KEYSTEAD_KEY_STORES: JSON.stringify({ [cluster]: token }) }
+  server = await startServer(inject('hostKind'), { home, env })
   const { url, credentials } = server
   client = new KMSClient({ endpoint: url, region: 'us-east-1', credentials, maxAttempts: 1 })
 }
 
 beforeAll(async () => {
   runProvision('--directory', directory, '--label', 'finance')
-  await start()
+  await start({ tokenDirectory: join(directory, 'tokens') })
 })
 afterAll(async () => {
   client?.destroy()
@@ -90,10 +88,13 @@ test('a key lives in another token: used while its store is connected, and kept 
   const opened = await client.send(new DecryptCommand({ CiphertextBlob }))
   expect(Buffer.from(opened.Plaintext ?? [])).toEqual(Plaintext)
 
-  // A process that starts while the store is connected opens the token by itself.
+  // A process that starts while the store is connected opens the token by itself, wherever it lies now.
   client.destroy()
   await server.stop('SIGINT')
-  await start()
+  for (const name of readdirSync(join(directory, 'tokens'))) {
+    renameSync(join(directory, 'tokens', name), join(home, 'hsm', 'tokens', name))
+  }
+  await start({})
   const later = await client.send(new DecryptCommand({ CiphertextBlob }))
   expect(Buffer.from(later.Plaintext ?? [])).toEqual(Plaintext)
   expect(server.output()).not.toContain(readFileSync(join(directory, 'pin'), 'utf8'))

@@ -1,7 +1,7 @@
 /** Custom key stores of type AWS_CLOUDHSM: another HSM, whose keys live and die with its connection. */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Answer, account, base64, cluster, TestWorld } from '../harness/world.ts'
-import { certificateFor } from '../harness/xks-proxy.ts'
+import { certificateFor, storeInput } from '../harness/xks-proxy.ts'
 
 let world: TestWorld
 let trustAnchor: string
@@ -92,6 +92,23 @@ describe('connecting a cluster', () => {
     world.clusters.failure = 'INTERNAL_ERROR'
     expect((await on('ConnectCustomKeyStore', id)).status).toBe(200)
     expect((await described(id)).ConnectionState).toBe('CONNECTED')
+  })
+
+  test('is done although another store changes meanwhile', async () => {
+    const id = await create()
+    const { connect } = world.clusters
+    world.clusters.connect = async (...given) => {
+      world.clusters.connect = connect
+      await world.call('CreateCustomKeyStore', storeInput('other'))
+      return connect.apply(world.clusters, given)
+    }
+    expect((await on('ConnectCustomKeyStore', id)).status).toBe(200)
+    const { CustomKeyStores } = (await world.call('DescribeCustomKeyStores')).json
+    const states = CustomKeyStores.map((each: Members) => [each.CustomKeyStoreName, each.ConnectionState])
+    expect(states.toSorted()).toEqual([
+      ['hsm', 'CONNECTED'],
+      ['other', 'DISCONNECTED'],
+    ])
   })
 
   test('that was interrupted can be done again, or be given up', async () => {

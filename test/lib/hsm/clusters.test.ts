@@ -25,7 +25,7 @@ let first: OpenHsm
 let second: Omit<HsmOptions, 'pin'>
 let pin: string
 let open: OpenClusters | undefined
-let connected = new Set([cluster])
+let connected = new Map([[cluster, 1]])
 let logged: Readonly<Record<string, unknown>>[] = []
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ afterEach(async () => {
   vi.restoreAllMocks()
   await open?.close()
   open = undefined
-  connected = new Set([cluster])
+  connected = new Map([[cluster, 1]])
   logged = []
 })
 afterAll(() => {
@@ -176,7 +176,7 @@ describe('a cluster', () => {
     const clusters = clustersOf()
     await clusters.hsmOf(cluster)
     expect(isLoggedIn('finance')).toBe(true)
-    connected = new Set()
+    connected = new Map()
     await until(() => !isLoggedIn('finance'))
     expect(isLoggedIn('keystead')).toBe(true)
   })
@@ -224,6 +224,7 @@ describe('a cluster that cannot be connected', () => {
   it.each([
     ['of no such label', () => ({ tokenLabel: 'audit' })],
     ['of a directory that was not there at the start', () => ({ tokenDirectory: home })],
+    ['of a directory that is not there', () => ({ tokenDirectory: join(home, 'nowhere') })],
   ])('has CLUSTER_NOT_FOUND for a token %s', async (_, options) => {
     expect(await clustersOf(options()).connect(cluster, proof())).toBe('CLUSTER_NOT_FOUND')
   })
@@ -266,10 +267,21 @@ describe('a token that lets a process down', () => {
     await wait(5 * recheckMs)
     expect(await clusters.hsmOf(cluster)).toBeUndefined()
     expect(login).toHaveBeenCalledTimes(1)
-    connected = new Set()
+    connected = new Map()
     await wait(5 * recheckMs)
-    connected = new Set([cluster])
+    connected = new Map([[cluster, 1]])
     current = pin
+    expect(await clusters.hsmOf(cluster)).toBeDefined()
+  })
+
+  it('is asked again when its store was connected again meanwhile, however soon', async () => {
+    let current = 'not-the-pin-of-this-token'
+    const clusters = clustersOf({}, () => current)
+    expect(await clusters.hsmOf(cluster)).toBeUndefined()
+    await wait(5 * recheckMs)
+    connected = new Map([[cluster, 2]])
+    current = pin
+    await wait(5 * recheckMs)
     expect(await clusters.hsmOf(cluster)).toBeDefined()
   })
 

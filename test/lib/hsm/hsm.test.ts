@@ -258,7 +258,7 @@ describe('the HSM', () => {
 
   it('refuses a second token directory in one process', async () => {
     await expect(openHsm({ ...provisionedToken(), tokenDirectory: '/', now: Date.now })).rejects.toThrow(
-      'This process already uses another token directory: one process has one.',
+      'This process already uses another token directory, and reads its tokens once.',
     )
   })
 
