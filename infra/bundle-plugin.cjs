@@ -13,7 +13,7 @@ class BundlePlugin {
     // serverless-offline takes a path with a slash at its end for the one without, and will not have both.
     const dropSlashed = () => {
       for (const each of Object.values(serverless.service.functions)) {
-        each.events = each.events.filter(({ httpApi }) => !/.\/$/.test(pathOf(httpApi)))
+        each.events = each.events.filter(({ httpApi }) => !/[^\s/]\/$/.test(pathOf(httpApi)))
       }
     }
     this.hooks = { 'before:package:initialize': bundle, 'before:offline:start': dropSlashed }

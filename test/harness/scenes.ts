@@ -96,6 +96,7 @@ const scenes: Readonly<Record<string, (scene: Scene) => Promise<Members>>> = {
   ListKeyRotations: after('RotateKeyOnDemand'),
   ListKeyVersions: after('CreateKeyVersion'),
   ListResourceTags: after('TagResource', { Tags: [{ TagKey: 'CostCenter', TagValue: '87654' }] }),
+  LookupEvents: after('ScheduleKeyDeletion', { PendingWindowInDays: 7 }),
   ReEncrypt: (scene) => encrypted(scene, scene.request.SourceEncryptionContext),
   UpdateCustomKeyStore: keyStore,
   UpdateKeyVersion: async ({ call, KeyId }) => {
