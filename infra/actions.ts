@@ -135,6 +135,10 @@ function rowsOf({ operation }: Entry): readonly Row[] {
       code([...member, ...ownKeys.filter((each) => !onEveryKey.includes(each)), ...sameKey]),
     ])
   }
+  for (const [name, resource] of Object.entries(operation.further ?? {})) {
+    const policies = resource.startsWith('key') ? 'key, identity' : 'identity'
+    rows.push([operation.name, code([`kms:${name}`]), resource, policies, 'no', '', '', '', code(member)])
+  }
   return rows
 }
 

@@ -1,6 +1,6 @@
 import { aliasArn, keyArn, type Place } from './arn.ts'
 import type { Attestation } from './crypto/attestation.ts'
-import { AccessDeniedException } from './errors.ts'
+import { AccessDeniedException, KMSInternalException } from './errors.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import { type AnyOperation, type Further, type Request, serviceOf } from './operation.ts'
@@ -143,6 +143,8 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
 export const demandFurther =
   (asked: Asked, hear: Hear) =>
   (name: string, on: Further): void => {
+    // INVARIANT: the table of permissions shows all that is demanded.
+    if (!Object.hasOwn(asked.operation.further ?? {}, name)) throw new KMSInternalException()
     const operation: AnyOperation = { ...asked.operation, name, on: {}, also: () => [] }
     if ('arn' in on) {
       authorize({ ...asked, operation }, [{ member: '', rule: { by: 'key', states: {} }, key: on }], hear)

@@ -101,6 +101,8 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly makes?: (output: O) => string
   /** Further IAM actions, on the same resources. */
   readonly also?: (input: I) => readonly string[]
+  /** What `run` demands besides, in another Region: actions there, and what they are on. */
+  readonly further?: Readonly<Record<string, string>>
   /** What AWS checks between look-up and key usage, of the input alone. Throws. */
   readonly demands?: (input: I) => void
   readonly resource?: Action<I, O, N>['resource']

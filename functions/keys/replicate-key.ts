@@ -26,6 +26,7 @@ export const replicateKey = operation({
   }),
   output: struct({ ReplicaKeyMetadata: keyMetadata, ReplicaPolicy: policy, ReplicaTags: tags }),
   on: { KeyId: { by: 'key', states: states.replicable } },
+  further: { CreateKey: '`*` in the other Region', TagResource: '`*` in the other Region, with `Tags`' },
   needs: ['keyStore', 'materials', 'directory', 'peers'],
   async run({ input, keys: { KeyId: primary }, place, now, permits, demand, keyStore, materials, directory, peers }) {
     const { ReplicaRegion, Description = '', Tags = [] } = input

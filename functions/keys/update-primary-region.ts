@@ -15,6 +15,7 @@ export const updatePrimaryRegion = operation({
   input: struct({ KeyId: required(keyId), PrimaryRegion: required(region) }),
   output: struct({}),
   on: { KeyId: { by: 'key', states: states.usable } },
+  further: { UpdatePrimaryRegion: 'key in `PrimaryRegion`' },
   needs: ['keyStore', 'materials', 'peers'],
   async run({ input, keys: { KeyId: key }, demand, keyStore, peers }) {
     if (!movesTo(key, input.PrimaryRegion)) return {}
