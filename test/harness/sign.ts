@@ -16,7 +16,7 @@ const bytesOf = (data: Data): Buffer =>
       : Buffer.from(data)
 
 /** The hash that the signer wants, on node:crypto. */
-class Sha256 {
+export class Sha256 {
   readonly #hash: { update(data: Uint8Array): unknown; digest(): Buffer }
   constructor(secret?: Data) {
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))

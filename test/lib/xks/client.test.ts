@@ -1,3 +1,4 @@
+import { SignatureV4 } from '@smithy/signature-v4'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { concat, utf8 } from '../../../lib/bytes.ts'
 import { SigningKeys } from '../../../lib/identity/signing-keys.ts'
@@ -5,7 +6,8 @@ import { failures } from '../../../lib/stores/failures.ts'
 import type { XksProxy } from '../../../lib/stores/key-store.ts'
 import type { ExternalCiphertext, Xks } from '../../../lib/stores/ports.ts'
 import { proxyCredential as wrappedCredential } from '../../../lib/stores/secrets.ts'
-import { integrityValue, openXks, type ProxyResponse } from '../../../lib/xks/client.ts'
+import { integrityValue, openXks, type ProxyRequest, type ProxyResponse } from '../../../lib/xks/client.ts'
+import { Sha256 } from '../../harness/sign.ts'
 import { SoftHsm } from '../../harness/soft-hsm.ts'
 import { proxyCredential, XksProxyDouble } from '../../harness/xks-proxy.ts'
 
@@ -66,6 +68,38 @@ test('the integrity value is that of the specification', () => {
     tag: bytes('vBxN2ncH1oEkR8WVXpmyYQ=='),
   })
   expect(Buffer.from(value).toString('base64')).toBe('qHA/ImC9h5HsLRXqCyPmWgYx7tzyoTplzILbP0fPXsc=')
+})
+
+test('a request is signed as AWS’s own signer signs it', async () => {
+  const sent: ProxyRequest[] = []
+  const hsm = new SoftHsm()
+  const credential = await wrappedCredential(hsm, proxyCredential, { id: 'credential-2', account, now })
+  const client = openXks({
+    region: 'eu-west-3',
+    signingKeys: new SigningKeys(hsm, new Uint8Array(32)),
+    now: () => now,
+    send: async (request) => {
+      sent.push(request)
+      return double.send(request)
+    },
+  })
+  const asked = client.describeKey({ ...proxy, endpoint: 'https://Proxy.example', credential }, 'a.key_1', call)
+  await expect(asked).rejects.toMatchObject({ name: 'ProxyFailure' })
+  const [request] = sent
+  if (!request) throw new Error('nothing was sent')
+  const signer = new SignatureV4({
+    credentials: { accessKeyId: proxyCredential.AccessKeyId, secretAccessKey: proxyCredential.RawSecretAccessKey },
+    region: 'eu-west-3',
+    service: 'kms-xks-proxy',
+    sha256: Sha256,
+    applyChecksum: false,
+  })
+  const { path, body } = request
+  const hostname = 'proxy.example'
+  const unsigned = { method: 'POST', protocol: 'https:', hostname, path, headers: { host: hostname }, body }
+  const { headers } = await signer.sign(unsigned, { signingDate: new Date(now) })
+  expect(request.headers).toMatchObject({ host: hostname, 'x-amz-date': headers['x-amz-date'] })
+  expect(request.headers.authorization).toBe(headers.authorization)
 })
 
 test('a proxy with the wrong secret knows us not', async () => {
