@@ -96,7 +96,9 @@ export function verifyAttestation(document: Uint8Array, root: string, now: numbe
   try {
     const claims = payloadOf(document, root, now)
     const madeAt = member(claims, 'timestamp', isNumber)
-    if (Math.abs(now - madeAt) > maxAgeMs || member(claims, 'digest', isText) !== 'SHA384') throw invalid()
+    const isNew = Math.abs(now - madeAt) <= maxAgeMs
+    // Not the other way round: CBOR has a number that is none, and compares to nothing.
+    if (!isNew || member(claims, 'digest', isText) !== 'SHA384') throw invalid()
     const kind = claims.has('nitrotpm_pcrs') ? 'tpm' : 'enclave'
     const publicKey = createPublicKey({
       key: Buffer.from(member(claims, 'public_key', isBytes)),

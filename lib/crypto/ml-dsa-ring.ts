@@ -67,7 +67,8 @@ export function inverseNtt(polynomial: Polynomial): Polynomial {
       }
     }
   }
-  return w.map((each) => reduced(each * inverseOf256))
+  for (let j = 0; j < 256; j++) w[j] = reduced(at(w, j) * inverseOf256)
+  return w
 }
 
 export const sum = (a: Polynomial, b: Polynomial): Polynomial => a.map((each, index) => settled(each + at(b, index)))

@@ -2,7 +2,8 @@
  * ML-DSA over mu, the 64 bytes that stand for key, context and message (FIPS 204 §6.2, §6.3 and its external-mu variant):
  * node:crypto makes mu itself and takes none, and signs everything else. A library was weighed: those there are divide and
  * branch by secrets, and would bring packages of their own inside the trust boundary of a key. Signing works on secrets as
- * long as it runs and wipes what it can reach; how often it begins anew shows in its time and tells nothing (FIPS 204 §6.2).
+ * long as it runs and wipes what it can reach: numbers on their way from one array to the next wait to be collected. How
+ * often it begins anew shows in its time, and tells nothing (FIPS 204 §6.2).
  */
 import { concat, equal } from '../bytes.ts'
 import {
@@ -142,14 +143,17 @@ function expanded(seed: Uint8Array, { k, l, eta }: ParameterSet): PrivateKey {
   const hash = hashed(128, seed, Uint8Array.of(k, l))
   const matrix = expandedMatrix(hash.subarray(0, 32), k, l)
   const secret = (nonce: number): Polynomial => boundedPolynomial(hash.subarray(32, 96), nonce, eta)
-  const s1 = Array.from({ length: l }, (_, index) => ntt(secret(index)))
-  const s2 = Array.from({ length: k }, (_, index) => secret(l + index))
-  const t = applied(matrix, s1).map((row, index) => sum(inverseNtt(row), s2[index] ?? zero()))
+  const plain1 = Array.from({ length: l }, (_, index) => secret(index))
+  const plain2 = Array.from({ length: k }, (_, index) => secret(l + index))
+  const s1 = plain1.map(ntt)
+  const s2 = plain2.map(ntt)
+  const t = applied(matrix, s1).map((row, index) => sum(inverseNtt(row), plain2[index] ?? zero()))
   const half = 1 << (droppedBits - 1)
   const t0 = t.map((row) => row.map((each) => reduced(each - (((each + half - 1) >> droppedBits) << droppedBits) + q)))
   const key = Uint8Array.from(hash.subarray(96))
-  hash.fill(0)
-  return { matrix, s1, s2: s2.map(ntt), t0: t0.map(ntt), key }
+  const forms = { matrix, s1, s2, t0: t0.map(ntt), key }
+  for (const each of [hash, ...plain1, ...plain2, ...t, ...t0]) each.fill(0)
+  return forms
 }
 
 /**
@@ -176,8 +180,9 @@ export function signMlDsaMu(spec: string, seed: Uint8Array, mu: Uint8Array, rand
         Array.from({ length: l }, (_, index) => {
           const nonce = Uint8Array.of((kappa + index) & 0xff, (kappa + index) >> 8)
           const bytes = hashed(32 * (gamma1Bits + 1), maskSeed, nonce)
-          wiped.push(bytes)
-          return unpacked(bytes, gamma1Bits + 1).map((each) => reduced(gamma1 - each + q))
+          const masks = unpacked(bytes, gamma1Bits + 1)
+          wiped.push(bytes, masks)
+          return masks.map((each) => reduced(gamma1 - each + q))
         }),
       )
       const w = kept(applied(matrix, kept(y.map(ntt))).map(inverseNtt))

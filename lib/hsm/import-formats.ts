@@ -29,7 +29,12 @@ export function parts({ importKey, encrypted }: ImportRequest): { block: Uint8Ar
 export function unwrapped(key: Uint8Array, wrapped: Uint8Array): Uint8Array {
   try {
     const decipher = createDecipheriv('id-aes256-wrap-pad', key, kwpIv)
-    return concat(decipher.update(wrapped), decipher.final())
+    const opened = decipher.update(wrapped)
+    try {
+      return concat(opened, decipher.final())
+    } finally {
+      opened.fill(0)
+    }
   } catch {
     throw invalidMaterial()
   }

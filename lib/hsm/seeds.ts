@@ -3,6 +3,7 @@ import { concat, fromHex } from '../bytes.ts'
 import { signEd25519ph } from '../crypto/ed25519ph.ts'
 import { signMlDsaMu } from '../crypto/ml-dsa.ts'
 import type { KeySpec } from '../crypto/specs.ts'
+import { KMSInternalException } from '../errors.ts'
 import type { MessageType } from '../ports.ts'
 
 /** A spec whose private key is a seed, which node:crypto uses where the token cannot. */
@@ -52,14 +53,23 @@ export interface SeedMessage {
 }
 type SeedSigner = (kind: SeedKind, seed: Uint8Array, asked: SeedMessage) => Uint8Array
 
-const signWhole: SeedSigner = (kind, seed, { message }) =>
-  withKey(kind, seed, (key) => new Uint8Array(sign(null, message, key)))
+/** INVARIANT: the procedure has checked the type: another kind of message must not be signed for this one. */
+function demandType({ type }: SeedMessage, ...types: readonly MessageType[]): void {
+  if (!types.includes(type)) throw new KMSInternalException('Not a message to sign')
+}
+
+const signWhole: SeedSigner = (kind, seed, asked) => {
+  demandType(asked, 'RAW')
+  return withKey(kind, seed, (key) => new Uint8Array(sign(null, asked.message, key)))
+}
 
 export const seedSigners: Readonly<Record<string, SeedSigner>> = {
   ED25519_SHA_512: signWhole,
   // AWS takes the digest for the message: Ed25519ph hashes it again (kms-api.md §12.1).
-  ED25519_PH_SHA_512: (_kind, seed, { message, random }) =>
-    signEd25519ph(seed, createHash('sha512').update(message).digest(), random),
+  ED25519_PH_SHA_512: (_kind, seed, asked) => {
+    demandType(asked, 'DIGEST')
+    return signEd25519ph(seed, createHash('sha512').update(asked.message).digest(), asked.random)
+  },
   // node:crypto offers no way to sign mu itself.
   ML_DSA_SHAKE_256: (kind, seed, asked) =>
     asked.type === 'EXTERNAL_MU'

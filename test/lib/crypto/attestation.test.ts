@@ -68,6 +68,8 @@ describe('an attestation document', () => {
 
   test.each([
     ['another digest', { digest: 'SHA256' }],
+    ['a time that is no number', { timestamp: Number.NaN }],
+    ['a time without end', { timestamp: Number.POSITIVE_INFINITY }],
     ['no public key', { public_key: null }],
     [
       'a public key that is no RSA key',

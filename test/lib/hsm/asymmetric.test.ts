@@ -193,6 +193,18 @@ describe('signing', () => {
     }
   })
 
+  it.each([
+    ['ECC_NIST_EDWARDS25519', 'ED25519_SHA_512', 'DIGEST'],
+    ['ECC_NIST_EDWARDS25519', 'ED25519_PH_SHA_512', 'RAW'],
+    ['ML_DSA_44', 'ML_DSA_SHAKE_256', 'DIGEST'],
+  ] as const)('%s with %s does not take a %s for another kind of message', (spec, algorithm, type) =>
+    refused(
+      hsm.sign(materialFor(spec), algorithm, type, new Uint8Array(64)),
+      KMSInternalException,
+      'Not a message to sign',
+    ),
+  )
+
   it('refuses a digest of another length, and goes on', async () => {
     for (const [spec, algorithm] of [
       ['ECC_NIST_P256', 'ECDSA_SHA_256'],
