@@ -34,6 +34,7 @@ const access = {
   lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
   accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
+  sessions: { items: ['ACCESSKEY#session-sealing'], indexes: [], writes: ['dynamodb:PutItem'] },
   directory: { items: ['NAME#*', 'ROLE#*', 'USER#*'], indexes: [], writes: [] },
   principals: {
     items: ['USER#*', 'ROLE#*', 'GROUP#*', 'POLICY#*', 'OIDC#*', 'NAME#*', 'LINK#*'],
@@ -41,6 +42,7 @@ const access = {
     writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
     lists: true,
   },
+  issuers: { items: [], indexes: [], writes: [] },
   hsm: { items: [], indexes: [], writes: [] },
   keyStores: { items: ['STORE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   clusters: { items: [], indexes: [], writes: [] },

@@ -1,10 +1,17 @@
-import { InvalidSignatureException, KMSInternalException, UnrecognizedClientException } from './errors.ts'
+import {
+  ExpiredTokenException,
+  InvalidSignatureException,
+  KMSInternalException,
+  UnrecognizedClientException,
+} from './errors.ts'
 import type { AccessKey, Caller } from './identity/caller.ts'
 import type { User } from './identity/entities.ts'
 import type { Principals } from './identity/ports.ts'
 import { callerOf } from './identity/principals.ts'
-import type { SigningKeys } from './identity/signing-keys.ts'
-import { readSignature, signatureMatches } from './identity/sigv4.ts'
+import { sessionCaller } from './identity/session-callers.ts'
+import type { Sessions } from './identity/sessions.ts'
+import type { Signer, SigningKeys } from './identity/signing-keys.ts'
+import { readSignature, type Signature, signatureMatches } from './identity/sigv4.ts'
 import type { Request } from './operation.ts'
 import type { AccessKeys } from './ports.ts'
 import type { Service } from './services.ts'
@@ -15,6 +22,7 @@ export interface Authentication {
   readonly accessKeys: AccessKeys
   readonly principals: Principals
   readonly signingKeys: SigningKeys
+  readonly sessions: Sessions
 }
 
 /**
@@ -22,7 +30,7 @@ export interface Authentication {
  * (kms-authz.md §1.4); what is wrong with a signature is never said in a way that helps to forge one.
  *
  * @throws MissingAuthenticationTokenException, IncompleteSignatureException, InvalidSignatureException,
- *   UnrecognizedClientException in the order of kms-authz.md §1.6
+ *   UnrecognizedClientException, ExpiredTokenException in the order of kms-authz.md §1.6
  */
 export async function authenticate(
   request: Request,
@@ -33,11 +41,8 @@ export async function authenticate(
   const { name, skewMs, presigned } = service
   const expected = { service: name, region: service.regionOf(at), now, skewMs, presigned }
   const signature = readSignature(request, expected)
-  const found = await at.accessKeys.find(signature.accessKeyId)
-  const user = await ownerOf(found, signature.accessKeyId, at)
-  // Only temporary credentials come with a token, and there are none yet: one beside a long-lived key is refused.
-  const accessKey = found && isActive(found, user) && signature.sessionToken === undefined ? found : undefined
-  const key = await at.signingKeys.of(accessKey, signature)
+  const bearer = await (isTemporary(signature) ? bearerOfSession(signature, at, now) : bearerOfKey(signature, at))
+  const key = await at.signingKeys.of(bearer?.signer, signature)
   // Both paths name the same members, so it is the same request whichever of them was signed.
   const { strictPath: path } = request
   const matches =
@@ -45,18 +50,56 @@ export async function authenticate(
     (path !== undefined &&
       path !== request.path &&
       signatureMatches(readSignature({ ...request, path }, expected), key))
-  if (!accessKey) throw new UnrecognizedClientException('The security token included in the request is invalid.')
+  if (!bearer) throw unrecognized()
   if (!matches) {
     throw new InvalidSignatureException(
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access ' +
         'Key and signing method. Consult the service documentation for details.',
     )
   }
-  if (user) return callerOf(user, accessKey.id, at.principals)
-  // INVARIANT: an access key that is no user's is the root user's.
-  if (!accessKey.principal) throw new KMSInternalException()
-  return { ...accessKey.principal, accessKeyId: accessKey.id }
+  if (bearer.expiresAt <= now) {
+    throw new ExpiredTokenException('The security token included in the request is expired')
+  }
+  const caller = await bearer.caller()
+  if (!caller || !mayUse(service, caller)) throw unrecognized()
+  return caller
 }
+
+const unrecognized = () => new UnrecognizedClientException('The security token included in the request is invalid.')
+
+/** Whose credentials sign, as far as it must be known before the signature is. */
+interface Bearer {
+  readonly signer: Signer
+  readonly expiresAt: number
+  /** Undefined when who it was is gone. */
+  readonly caller: () => Promise<Caller | undefined>
+}
+
+const isTemporary = ({ accessKeyId }: Signature): boolean => accessKeyId.startsWith('ASIA')
+
+async function bearerOfSession(signature: Signature, at: Authentication, now: number): Promise<Bearer | undefined> {
+  const { accessKeyId, sessionToken = '' } = signature
+  const session = await at.sessions.open(sessionToken, accessKeyId, now)
+  return session && { signer: session, expiresAt: session.expiresAt, caller: () => sessionCaller(session, at) }
+}
+
+/** Only temporary credentials come with a token: one beside a long-lived key is refused. */
+async function bearerOfKey(signature: Signature, at: Authentication): Promise<Bearer | undefined> {
+  const found = await at.accessKeys.find(signature.accessKeyId)
+  const user = await ownerOf(found, signature.accessKeyId, at)
+  if (!found || !isActive(found, user) || signature.sessionToken !== undefined) return
+  const caller = async (): Promise<Caller> => {
+    if (user) return callerOf(user, found.id, at.principals)
+    // INVARIANT: an access key that is no user's is the root user's.
+    if (!found.principal) throw new KMSInternalException()
+    return { ...found.principal, accessKeyId: found.id }
+  }
+  return { signer: found, expiresAt: Number.POSITIVE_INFINITY, caller }
+}
+
+/** As AWS has it: IAM is for long-lived credentials and for roles, unless somebody showed a second factor. */
+const mayUse = ({ name }: Service, { type, session }: Caller): boolean =>
+  name !== 'iam' || !session || type === 'AssumedRole' || session.mfaAt !== undefined
 
 /** The user that an access key says it is of. One that does not exist is looked for all the same, for as long. */
 async function ownerOf(found: AccessKey | undefined, id: string, at: Authentication): Promise<User | undefined> {

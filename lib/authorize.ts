@@ -3,7 +3,7 @@ import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException, KMSInternalException } from './errors.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
-import { type AnyOperation, type Further, type Request, serviceOf } from './operation.ts'
+import { type AnyOperation, type Further, type Request, serviceOf, type Target } from './operation.ts'
 import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
 import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
@@ -92,7 +92,7 @@ export const actionsOf = (
  */
 export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hear): void {
   const { operation, input, sent, request, caller, place, now, recipient, resource: named = '*' } = asked
-  if (operation.open) return
+  if (operation.open || operation.decides) return
   const general = () => [
     ...fromRequest(request, caller, place, now),
     ...fromMembers(operation, { input, sent }),
@@ -153,6 +153,28 @@ export const demandFurther =
       authorize({ ...asked, operation, place, input: on.input }, [], hear)
     }
   }
+
+/**
+ * What `run` asks, of an operation that decides itself what it is about: the role's trust policy and the caller's own
+ * side, or the web identity's.
+ * @throws AccessDeniedException with AWS's text
+ */
+export function demandAssuming({ operation, request, caller, place, now }: Asked, hear: Hear) {
+  return ({ arn, account, trustPolicy, webIdentity, also, context: own }: Target): void => {
+    const asker = webIdentity?.asker
+    const context = contextOf(
+      () => fromRequest(request, asker ? undefined : caller, place, now),
+      () => own.map(([name, value]): Entries[number] => [name, value]),
+    )
+    const resource = { arn, account, trustPolicy }
+    for (const action of [actionNameOf(operation), ...also]) {
+      const side = asker ? { caller: asker } : { caller, ...ownSideOf(caller) }
+      const decision = decide({ ...side, action, resource, crossAccount: true, context })
+      hear(decision, action, arn)
+      if (!decision.allowed) throw new AccessDeniedException(decision.message)
+    }
+  }
+}
 
 /**
  * Whether this caller, with this request, could do an action under a key policy that is not stored yet: AWS's guard

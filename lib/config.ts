@@ -249,6 +249,10 @@ export const settings = {
     0,
     65535,
   ),
+  KEYSTEAD_OIDC_LOOPBACK_HTTP: choice(
+    'Whether OIDC providers on this machine are reached by http, for tests. All others are reached by https:',
+    ['false', 'true'],
+  ),
   KEYSTEAD_RUN_DIRECTORY: inHome('Where each process keeps what ends with it.', 'run'),
 } as const satisfies Record<string, Setting<unknown>>
 

@@ -107,3 +107,10 @@ export class InvalidInput extends named('InvalidInput') {}
 export class LimitExceeded extends named('LimitExceeded', 409) {}
 export class NoSuchEntity extends named('NoSuchEntity', 404) {}
 export class ValidationError extends named('ValidationError') {}
+
+/* Modelled by AWS STS. */
+export class ExpiredWebIdentityToken extends named('ExpiredTokenException') {}
+export class IDPCommunicationError extends named('IDPCommunicationError') {}
+export class IDPRejectedClaim extends named('IDPRejectedClaim', 403) {}
+export class InvalidIdentityToken extends named('InvalidIdentityToken') {}
+export class PackedPolicyTooLarge extends named('PackedPolicyTooLarge') {}

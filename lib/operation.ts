@@ -13,6 +13,7 @@ import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
 import type { PolicyDocument } from './policy/document.ts'
+import type { WebIdentity } from './policy/principals.ts'
 import type { Ports } from './ports.ts'
 import type { StructShape } from './schema/collections.ts'
 import { iam, kms, type QueryService, type Service, sts } from './services.ts'
@@ -71,8 +72,27 @@ export interface Call<I, R> {
   readonly demand: (name: string, on: Further) => void
   /** What a proxy of an external key store is told of this request. */
   readonly proxyCall: ProxyCall
+  /**
+   * Asks whether a role may be assumed that only `run` could find.
+   * @throws AccessDeniedException
+   */
+  readonly demandRole: (target: Target) => void
   /** Adds to the audit record's additionalEventData. Nothing secret. */
   readonly note: (data: Readonly<Record<string, string>>) => void
+}
+
+/** A role that is to be assumed, and who asks. */
+export interface Target {
+  readonly arn: string
+  readonly account: string
+  /** Undefined within when it cannot be read, or there is no such role. */
+  readonly trustPolicy: { readonly document: PolicyDocument | undefined }
+  /** Who asks without credentials, and how the audit record has them. */
+  readonly webIdentity?: { readonly asker: WebIdentity; readonly record: Readonly<Record<string, unknown>> }
+  /** Further actions that are asked on it. */
+  readonly also: readonly string[]
+  /** Condition keys that are this request's. */
+  readonly context: readonly (readonly [name: string, value: string | readonly string[] | undefined])[]
 }
 
 /** What an operation is in whatever service. */
@@ -107,6 +127,9 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly demands?: (input: I) => void
   readonly resource?: Action<I, O, N>['resource']
   readonly open?: true
+  readonly decides?: true
+  readonly unsigned?: true
+  readonly answerOnRecord?: true
 }
 
 type NoKeys = Readonly<Record<never, KeyRule>>
@@ -115,8 +138,16 @@ type NoKeys = Readonly<Record<never, KeyRule>>
 export interface Action<I, O, N extends Capability> extends Verb<I, O, NoKeys, N> {
   /** The ARN that policies must allow it on; `*` where there is none. */
   resource?(asked: Pick<Call<I, NoKeys>, 'input' | 'caller' | 'place'> & Pick<Ports, N>): string | Promise<string>
+  /** Further IAM actions, on the same resource. */
+  readonly also?: (input: I) => readonly string[]
   /** Whoever can sign may do it, whatever policies say. */
   readonly open?: true
+  /** `run` finds out what is asked for, and must `demandRole`. */
+  readonly decides?: true
+  /** Who asks is said by a member of the input; there is no signature. */
+  readonly unsigned?: true
+  /** CloudTrail shows what it answered, although it changes nothing. */
+  readonly answerOnRecord?: true
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: any operation at all, as the registry and the procedure see it

@@ -12,16 +12,24 @@ import { aliasArn, type Place } from './arn.ts'
 import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
-import { actionNameOf, asksForAliases, authorize, demandFurther, type Hear, permitsUnder } from './authorize.ts'
+import {
+  actionNameOf,
+  asksForAliases,
+  authorize,
+  demandAssuming,
+  demandFurther,
+  type Hear,
+  permitsUnder,
+} from './authorize.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
   DryRunOperationException,
   InvalidKeyUsageException,
   KMSInternalException,
-  KmsError,
   RequestEntityTooLargeException,
 } from './errors.ts'
+import { asKmsError, errorOf, replyOf } from './failures.ts'
 import type { Caller } from './identity/caller.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
@@ -31,7 +39,7 @@ import { recipientOf } from './keys/recipients.ts'
 import { demandState } from './keys/states.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import type { Answered } from './metrics/metrics.ts'
-import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf } from './operation.ts'
+import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf, type Target } from './operation.ts'
 import { unclear } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
 import type { Said } from './request-context.ts'
@@ -122,8 +130,8 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
     throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
   const service = serviceOf(operation)
   const body = service.membersOf(request.body)
-  const caller = await authenticate(request, service, world, world.now())
-  entry.by(caller)
+  const caller = operation.unsigned ? nobody : await authenticate(request, service, world, world.now())
+  if (!operation.unsigned) entry.by(caller)
   const sent = request.parameters ? { ...body, ...request.parameters() } : body
   const input = validated(operation.input, sent) as Input
   entry.asked(operation.input.redact(input) as Input)
@@ -138,6 +146,9 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
     }
   }
 }
+
+/** Who has not signed, where that is not asked for: nothing is allowed to it, and no policy names it. */
+const nobody: Caller = { type: 'FederatedUser', account: '', arn: '', principalId: '', accessKeyId: '' }
 
 async function onKeys(
   operation: AnyOperation,
@@ -209,6 +220,12 @@ async function onKeys(
   }
 
   const note = (data: Input): void => entry.note(data)
+  let demanded = false
+  const demandRole = (target: Target): void => {
+    if (target.webIdentity) entry.byWebIdentity(target.webIdentity.record)
+    demandAssuming(asked, hear)(target)
+    demanded = true
+  }
   let output: Output = {}
   // A dry run does all of the cryptography, so that it fails as the real call would; only told to ignore the
   // ciphertext does it stop at the permissions (kms-authz.md §2.2).
@@ -225,11 +242,14 @@ async function onKeys(
       uuid: world.uuid,
       permits,
       demand: demandFurther(asked, hear),
+      demandRole,
       note,
       proxyCall: call,
       ...granted,
     })
   }
+  // INVARIANT: who may do it has been asked, whoever was to ask.
+  if (operation.decides && !demanded) throw new KMSInternalException()
   if (input.DryRun)
     throw new DryRunOperationException('The request would have succeeded, but the DryRun option is set.')
   return { output, resolved }
@@ -264,30 +284,6 @@ function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, inp
 
 /** CloudTrail shows what a change answered, and names the key even where the API answers nothing. */
 function responseElements(operation: AnyOperation, output: Output, keyArn: string | undefined): Output | null {
-  if (operation.readOnly) return null
+  if (operation.readOnly && !operation.answerOnRecord) return null
   return { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
-}
-
-export const replyOf = (error: KmsError): Reply => ({
-  status: error.status,
-  json: { __type: error.name, ...(error.message && { message: error.message }) },
-})
-
-const errorOf = ({ json }: Reply): string => String((json as { __type?: unknown }).__type)
-
-/** An unknown failure is ours: the caller learns its request id, the log learns the cause. */
-export function asKmsError(thrown: unknown, request: Pick<Request, 'id'>, world: Pick<World, 'log'>): KmsError {
-  const error = thrown instanceof KmsError ? thrown : new KMSInternalException(undefined, { cause: thrown })
-  if (error.fault === 'client') return error
-  world.log({ level: 'error', requestId: request.id, error: error.name, message: error.message, cause: causeOf(error) })
-  return error.message
-    ? error
-    : new (error.constructor as typeof KMSInternalException)(`Internal failure. Request id: ${request.id}`)
-}
-
-const causeOf = (error: Error): string | undefined => {
-  const texts: string[] = []
-  for (let at: unknown = error.cause; at instanceof Error && texts.length < 5; at = at.cause)
-    texts.push(at.stack ?? at.message)
-  return texts.length > 0 ? texts.join('\ncaused by ') : error.stack
 }

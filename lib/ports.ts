@@ -9,7 +9,8 @@ import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
 import type { AccessKey } from './identity/caller.ts'
-import type { Directory, Principals } from './identity/ports.ts'
+import type { Directory, Issuers, Principals } from './identity/ports.ts'
+import type { Sessions } from './identity/sessions.ts'
 import type { DueKind, DueShard } from './keys/due.ts'
 import type { Alias, Key, Material, NewKey, WrappedKey } from './keys/key.ts'
 import type { KeyUse } from './keys/usage.ts'
@@ -209,6 +210,8 @@ export interface Ports {
   readonly materials: Materials
   readonly aliases: Aliases
   readonly accessKeys: AccessKeys
+  readonly sessions: Sessions
+  readonly issuers: Issuers
   readonly principals: Principals
   readonly directory: Directory
   readonly lastUsage: LastUsage

@@ -10,11 +10,12 @@ import {
   RequestEntityTooLargeException,
   UnrecognizedClientException,
 } from './errors.ts'
+import { asKmsError, replyOf } from './failures.ts'
 import { peerAccessKeyId, peerService, peerSigningKey } from './identity/peer-signature.ts'
 import { readSignature, signatureMatches } from './identity/sigv4.ts'
 import { arnIn } from './keys/regions.ts'
 import type { Request } from './operation.ts'
-import { asKmsError, maxBodyBytes, replyOf, type World } from './perform.ts'
+import { maxBodyBytes, type World } from './perform.ts'
 import { Conflict, type Keys } from './ports.ts'
 import type { Letter, Letters } from './regions/peers.ts'
 import { demandSound, receive } from './regions/reception.ts'

@@ -105,6 +105,12 @@ const operationKeys: Readonly<Record<string, (input: Input) => Entries>> = {
 /** AWS says true of its own services that act for a caller, and none calls here. */
 const forNoService: Entries[number] = ['kms:GrantIsForAWSResource', 'false']
 
+/** KMS calls a tag's parts otherwise than the other services do. */
+function tagsIn({ Tags = [] }: Input): readonly (readonly [name: string, value: string])[] {
+  const tags = Tags as readonly Readonly<Record<'TagKey' | 'TagValue' | 'Key' | 'Value', string>>[]
+  return tags.map(({ TagKey, TagValue, Key, Value }) => [TagKey ?? Key, TagValue ?? Value] as const)
+}
+
 export function fromMembers(operation: AnyOperation, { input, sent }: Said): Entries {
   const entries: Entries = []
   const supply = (keys: Readonly<Record<string, string>>, from: Input): void => {
@@ -114,9 +120,9 @@ export function fromMembers(operation: AnyOperation, { input, sent }: Said): Ent
   }
   supply(memberKeys, input)
   supply(sentKeys, sent)
-  const tags = (input.Tags ?? []) as readonly { TagKey: string; TagValue: string }[]
-  for (const tag of tags) entries.push([`aws:RequestTag/${tag.TagKey}`, tag.TagValue])
-  const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map((tag) => tag.TagKey)
+  const tags = tagsIn(input)
+  for (const [name, value] of tags) entries.push([`aws:RequestTag/${name}`, value])
+  const names = (input.TagKeys as readonly string[] | undefined) ?? tags.map(([name]) => name)
   if (names.length > 0) entries.push(['aws:TagKeys', names])
   return [...entries, ...(operationKeys[operation.name]?.(input) ?? [])]
 }
@@ -144,9 +150,10 @@ export function fromKey({ key, rule, alias, aliases, daysWithoutUse }: Resolved,
   return entries
 }
 
-export function fromRequest(request: Request, caller: Caller, place: Place, now: number): Entries {
+/** @param caller undefined for who has no credentials */
+export function fromRequest(request: Request, caller: Caller | undefined, place: Place, now: number): Entries {
   return [
-    ...fromCaller(caller, now),
+    ...(caller ? fromCaller(caller, now) : []),
     ['aws:PrincipalIsAWSService', 'false'],
     ['aws:ViaAWSService', 'false'],
     ['aws:CurrentTime', new Date(now).toISOString()],
@@ -156,7 +163,7 @@ export function fromRequest(request: Request, caller: Caller, place: Place, now:
     ['aws:UserAgent', request.headers['user-agent']],
     ['aws:Referer', request.headers.referer],
     ['aws:RequestedRegion', place.region],
-    ['kms:CallerAccount', caller.account],
+    ['kms:CallerAccount', caller?.account],
   ]
 }
 

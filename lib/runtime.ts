@@ -6,6 +6,7 @@ import { type Config, readConfig } from './config.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
 import type { HsmCounters } from './hsm/hsm.ts'
 import { directoryOf } from './identity/principals.ts'
+import { Sessions } from './identity/sessions.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import { embedded, embeddedNumbers, Metrics, type Reading } from './metrics/metrics.ts'
 import type { AuditSink } from './ports.ts'
@@ -52,6 +53,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     { UsageBook },
     { openXks },
     { openHttps },
+    { openIssuers },
     { openPeers, postWithin },
   ] = await Promise.all([
     import('./hsm/hsm.ts'),
@@ -61,6 +63,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     import('./store/usage-book.ts'),
     import('./xks/client.ts'),
     import('./xks/https.ts'),
+    import('./oidc/issuers.ts'),
     import('./peers/client.ts'),
   ])
   const now = Date.now
@@ -88,6 +91,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   const sink = await openSink(config)
   const { keys: ownKeys, materials, aliases, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
+  const sessions = new Sessions(hsm, accessKeys, config.KEYSTEAD_ACCOUNT_ID)
   const proxies = openHttps(proxyOptions(config))
   const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
   const endpoints = config.KEYSTEAD_PEERS
@@ -127,6 +131,8 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     clusters,
     xks: openXks({ region: config.KEYSTEAD_REGION, signingKeys, now, send: proxies.send }),
     signingKeys,
+    sessions,
+    issuers: openIssuers({ now, httpOnLoopback: config.KEYSTEAD_OIDC_LOOPBACK_HTTP === 'true' }),
     audit: sink,
     trail: sink.trail,
     partition: config.KEYSTEAD_PARTITION,

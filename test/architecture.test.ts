@@ -35,10 +35,10 @@ const places: readonly (readonly [RegExp, Layer])[] = [
   [/^lib\/(?:errors|bytes|arn)\.ts$|^lib\/schema\//, 'ground'],
   [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores|regions|metrics)\/|^lib\/ports\.ts$/, 'nouns'],
   [
-    /^lib\/(?:operation|services|perform|authenticate|resolve|request-context|authorize|scheduled|receive)\.ts$/,
+    /^lib\/(?:operation|services|failures|perform|authenticate|resolve|request-context|authorize|scheduled|receive)\.ts$/,
     'procedure',
   ],
-  [/^lib\/(?:store|hsm|sinks|http|xks|peers)\/|^lib\/(?:config|runtime)\.ts$/, 'edges'],
+  [/^lib\/(?:store|hsm|sinks|http|oidc|xks|peers)\/|^lib\/(?:config|runtime)\.ts$/, 'edges'],
   // What is derived from the registry stands where the registry stands.
   [/^functions\/|^infra\/derived\//, 'functions'],
   [/^(?:infra|events|test|scripts|bench|localstack|console)\//, 'outside'],

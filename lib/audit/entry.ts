@@ -30,13 +30,35 @@ function identityOf(caller: Caller | undefined): Data {
   const { principalId, arn, account, accessKeyId } = caller
   const type = caller.type === 'User' ? 'IAMUser' : caller.type
   const userName = caller.type === 'User' ? { userName: caller.userName } : {}
-  return { type, principalId, arn, accountId: account, accessKeyId, ...userName }
+  const context = caller.session && { sessionContext: sessionContextOf(caller, caller.session) }
+  return { type, principalId, arn, accountId: account, accessKeyId, ...userName, ...context }
+}
+
+/** Of temporary credentials: whose they are, and since when. */
+function sessionContextOf(caller: Caller, session: NonNullable<Caller['session']>): Data {
+  const { issuedAt, mfaAt, sourceIdentity, federatedProvider } = session
+  const issuer = caller.type === 'AssumedRole' && {
+    sessionIssuer: {
+      type: 'Role',
+      principalId: caller.principalId.split(':', 1)[0],
+      arn: caller.roleArn,
+      accountId: caller.account,
+      userName: caller.roleArn.slice(caller.roleArn.lastIndexOf('/') + 1),
+    },
+  }
+  return {
+    ...issuer,
+    ...(federatedProvider !== undefined && { webIdFederationData: { federatedProvider, attributes: {} } }),
+    attributes: { creationDate: isoSeconds(issuedAt), mfaAuthenticated: String(mfaAt !== undefined) },
+    ...(sourceIdentity !== undefined && { sourceIdentity }),
+  }
 }
 
 /** One request's audit record in the making: opened before anything is decided, closed whatever happened. */
 export class AuditEntry {
   readonly #opening: Opening
   #caller: Caller | undefined
+  #webIdentity: Data | undefined
   #parameters: Data | null = null
   readonly #resources: { accountId: string; type: string; ARN: string }[] = []
   readonly #additional: Record<string, unknown> = {}
@@ -54,6 +76,11 @@ export class AuditEntry {
   /** Whoever has shown who it is, so far. */
   get caller(): Caller | undefined {
     return this.#caller
+  }
+
+  /** Who asks without credentials of its own, once its token has been found true. */
+  byWebIdentity(record: Data): void {
+    this.#webIdentity = { type: 'WebIdentityUser', ...record }
   }
 
   /** @param parameters the input, already redacted by its schema */
@@ -122,7 +149,7 @@ export class AuditEntry {
     }
     return {
       eventVersion: '1.11',
-      userIdentity: identityOf(this.#caller),
+      userIdentity: this.#webIdentity ?? identityOf(this.#caller),
       eventTime: isoSeconds(opening.at),
       eventSource: opening.eventSource,
       eventName: opening.eventName,

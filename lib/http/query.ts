@@ -1,8 +1,8 @@
 /** The Query protocol (kms-authz.md §9.1): which action of which service a form names, and its answer in XML. */
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { KmsError, UnknownOperationException } from '../errors.ts'
+import { replyOf } from '../failures.ts'
 import type { AnyOperation, Reply, Request } from '../operation.ts'
-import { replyOf } from '../perform.ts'
 import type { QueryService } from '../services.ts'
 import { type Fields, fieldsOf, membersIn } from './form.ts'
 import { xmlOf } from './xml.ts'

@@ -30,6 +30,8 @@ export type Caller = PolicyCaller & {
     readonly sourceIdentity?: string
     /** ARN of the OIDC provider that a web identity came from, or its host where AWS names it so. */
     readonly federatedProvider?: string
+    /** Names of the tags that a role assumed from this session gets too. */
+    readonly transitiveTags?: readonly string[]
   }
 }
 

@@ -62,3 +62,16 @@ export interface Principals {
   readonly oidcProviders: OidcProviders
   readonly links: Links
 }
+
+/** OIDC providers, as they are on the network. */
+export interface Issuers {
+  /**
+   * The keys that a provider signs with, in JWK; as old as the edge allows, but no older than `unknownKey`'s absence.
+   * @param url without `https://`
+   * @param unknownKey asks anew, unless that was done a moment ago
+   * @throws IDPCommunicationError
+   */
+  keysOf(url: string, unknownKey?: boolean): Promise<readonly Readonly<Record<string, unknown>>[]>
+  /** Whether a token of this issuer may say so: `https://` and, where it is configured, `http://` on this machine. */
+  urlOf(issuer: string): string | undefined
+}

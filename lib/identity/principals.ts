@@ -53,7 +53,7 @@ export const isThere = ({ kind, text }: Principal, ids: Readonly<Record<string, 
   !hasId.has(kind) || Object.hasOwn(ids, text) || parseArn(text)?.resource.startsWith('federated-user/') === true
 
 /** A policy that is gone although somebody refers to it may have held a Deny: '' is read as denying everything. */
-async function textOf(reference: PolicyReference, at: Principals): Promise<AttachedPolicy> {
+export async function attachedPolicy(reference: PolicyReference, at: Principals): Promise<AttachedPolicy> {
   const policy = await policyOf(reference, at)
   const text = policy?.versions.find(({ number }) => number === policy.defaultVersion)?.text
   return { name: reference.arn, text: text ?? '' }
@@ -61,7 +61,7 @@ async function textOf(reference: PolicyReference, at: Principals): Promise<Attac
 
 async function attachedTo(holder: PolicyHolder, at: Principals): Promise<readonly AttachedPolicy[]> {
   const inline = Object.entries(holder.inline).map(([name, text]) => ({ name, text }))
-  return [...inline, ...(await Promise.all(holder.attached.map((reference) => textOf(reference, at))))]
+  return [...inline, ...(await Promise.all(holder.attached.map((reference) => attachedPolicy(reference, at))))]
 }
 
 const deletedGroup: AttachedPolicy = { name: 'group', text: '' }
@@ -75,7 +75,7 @@ export async function policiesOf(principal: User | Role, at: Principals): Promis
     return group ? attachedTo(group, at) : [deletedGroup]
   })
   const identity = await Promise.all([attachedTo(principal, at), ...ofGroups])
-  return { identity: identity.flat(), ...(boundary && { boundary: await textOf(boundary, at) }) }
+  return { identity: identity.flat(), ...(boundary && { boundary: await attachedPolicy(boundary, at) }) }
 }
 
 /** A user, with everything that is attached to it now. */

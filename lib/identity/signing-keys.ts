@@ -2,10 +2,14 @@ import { createHmac, type KeyObject } from 'node:crypto'
 import { utf8 } from '../bytes.ts'
 import type { Hsm } from '../ports.ts'
 import type { AccessKey } from './caller.ts'
+import type { Session } from './session.ts'
 import { deriveSigningKey } from './sigv4.ts'
 
 /** An access key as far as signing with it goes. */
-type Signer = Pick<AccessKey, 'id' | 'account' | 'createdAt' | 'wrapped'>
+type LongLived = Pick<AccessKey, 'id' | 'account' | 'createdAt' | 'wrapped'>
+/** Its secret was in the session's token, which this process has opened. */
+type Temporary = Pick<Session, 'accessKeyId' | 'issuedAt' | 'secret'>
+export type Signer = LongLived | Temporary
 
 interface Scope {
   readonly date8: string
@@ -35,7 +39,7 @@ export class SigningKeys {
 
   /** @param accessKey undefined for one that is unknown or inactive */
   async of(accessKey: Signer | undefined, scope: Scope): Promise<KeyObject> {
-    const name = `${accessKey ? `${accessKey.id}/${accessKey.createdAt}` : ''}/${scope.date8}/${scope.region}/${scope.service}`
+    const name = `${accessKey ? nameOf(accessKey) : ''}/${scope.date8}/${scope.region}/${scope.service}`
     const known = this.#made.get(name)
     if (known) return known
     const dateKey = accessKey ? await this.#dateKey(accessKey, scope.date8) : this.#decoyDateKey(scope.date8)
@@ -46,7 +50,8 @@ export class SigningKeys {
     return made
   }
 
-  #dateKey(accessKey: Signer, date8: string): Promise<Uint8Array> {
+  async #dateKey(accessKey: Signer, date8: string): Promise<Uint8Array> {
+    if ('secret' in accessKey) return createHmac('sha256', `AWS4${accessKey.secret}`).update(date8).digest()
     return this.#hsm.mac(ownerOfSecret(accessKey), accessKey.wrapped, utf8(date8))
   }
 
@@ -54,6 +59,9 @@ export class SigningKeys {
     return createHmac('sha256', this.#decoy).update(date8).digest()
   }
 }
+
+const nameOf = (signer: Signer): string =>
+  'secret' in signer ? `${signer.accessKeyId}/session/${signer.issuedAt}` : `${signer.id}/${signer.createdAt}`
 
 /** What an access key's wrapped secret is bound to. */
 export const ownerOfSecret = (accessKey: Pick<AccessKey, 'account' | 'id'>) =>

@@ -6,8 +6,10 @@ import { handler as frontDoor } from '../../functions/front-door.ts'
 import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
 import { directoryOf } from '../../lib/identity/principals.ts'
+import { Sessions } from '../../lib/identity/sessions.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type Answered, Metrics } from '../../lib/metrics/metrics.ts'
+import { openIssuers } from '../../lib/oidc/issuers.ts'
 import { openPeers } from '../../lib/peers/client.ts'
 import { receiveLetter } from '../../lib/receive.ts'
 import { together } from '../../lib/regions/together.ts'
@@ -79,6 +81,8 @@ export class TestWorld {
     log: (entry) => void this.logged.push(entry),
   })
   readonly signingKeys: SigningKeys
+  readonly sessions: Sessions
+  readonly issuers = openIssuers({ now: () => this.nowMs, httpOnLoopback: true })
   readonly clusters = new ClustersInMemory(cluster, account)
   /** Behind every host name: the external key store proxy. */
   readonly proxy = new XksProxyDouble(() => this.nowMs)
@@ -90,6 +94,7 @@ export class TestWorld {
     network.worlds.set(region, this)
     this.hsm = new SoftHsm(network.domain)
     this.signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
+    this.sessions = new Sessions(this.hsm, this.store.accessKeys, account)
     this.open = this.#opened()
   }
 
@@ -131,6 +136,8 @@ export class TestWorld {
       clusters: this.clusters,
       xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
       signingKeys: this.signingKeys,
+      sessions: this.sessions,
+      issuers: this.issuers,
       trail: fileTrail(this.directory),
       audit: {
         write: async (record) => {

@@ -1,7 +1,10 @@
+import { ValidationException } from '../../../lib/errors.ts'
+import { accountOfAccessKeyId } from '../../../lib/identity/ids.ts'
 import { stsAction } from '../../../lib/operation.ts'
 import { struct } from '../../../lib/schema/collections.ts'
 import { string } from '../../../lib/schema/scalars.ts'
 import { required } from '../../../lib/schema/shape.ts'
+import { accessKeyId } from '../../../lib/schema/sts-members.ts'
 
 export const getCallerIdentity = stsAction({
   name: 'GetCallerIdentity',
@@ -13,5 +16,21 @@ export const getCallerIdentity = stsAction({
   open: true,
   async run({ caller }) {
     return { UserId: caller.principalId, Account: caller.account, Arn: caller.arn }
+  },
+})
+
+export const getAccessKeyInfo = stsAction({
+  name: 'GetAccessKeyInfo',
+  readOnly: true,
+  summary: 'Says which account an access key is of.',
+  input: struct({ AccessKeyId: required(accessKeyId) }),
+  output: struct({ Account: required(string()) }),
+  needs: ['accessKeys'],
+  async run({ input, accessKeys }) {
+    const id = input.AccessKeyId
+    // Ids that this service makes say it themselves; the root user's may have been chosen by somebody.
+    const account = accountOfAccessKeyId(id) ?? (await accessKeys.find(id))?.account
+    if (account === undefined) throw new ValidationException('The access key id is invalid.')
+    return { Account: account }
   },
 })
