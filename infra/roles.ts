@@ -111,8 +111,8 @@ const looksUpTrail: Statement = {
 }
 
 const sealsTrail: readonly Statement[] = [
-  onTrail(['dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
-  onTrail(['dynamodb:PutItem'], ['DIGEST', 'HEAD']),
+  onTrail(['dynamodb:GetItem', 'dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
+  onTrail(['dynamodb:DeleteItem', 'dynamodb:PutItem'], ['DIGEST', 'HEAD']),
 ]
 
 function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {

@@ -203,6 +203,16 @@ export const settings = {
     /^[a-zA-Z0-9_.-]{3,255}$/,
     'a table name',
   ),
+  KEYSTEAD_AUDIT_KEEP_DAYS: {
+    summary:
+      'How many days of the audit trail are kept, at least 30, so that what fails to be sealed can be; 0 is all.',
+    byDefault: '0',
+    read: (given) => {
+      const days = given === undefined ? 0 : Number(given)
+      if (days === 0 || (Number.isInteger(days) && days >= 30 && days <= 36_500)) return days
+      throw new ConfigurationError('0, or a whole number from 30 to 36500')
+    },
+  } as Setting<number>,
   KEYSTEAD_ATTESTATION_ROOT: text(
     "SHA-256 fingerprint of the root certificate of enclaves' attestation documents. AWS Nitro Enclaves' own unless given.",
     '64:1A:03:21:A3:E2:44:EF:E4:56:46:31:95:D6:06:31:7E:D7:CD:CC:3C:17:56:E0:98:93:F3:C6:8F:79:BB:5B',

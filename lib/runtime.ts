@@ -134,6 +134,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     sessions,
     issuers: openIssuers({ now, httpOnLoopback: config.KEYSTEAD_OIDC_LOOPBACK_HTTP === 'true' }),
     audit: sink,
+    auditKeepDays: config.KEYSTEAD_AUDIT_KEEP_DAYS,
     trail: sink.trail,
     partition: config.KEYSTEAD_PARTITION,
     region: config.KEYSTEAD_REGION,
@@ -273,7 +274,7 @@ async function openSink(config: Config): Promise<OpenSink> {
   const { trail } = sink
   const close = () => sink.close()
   const { stamped } = await import('./sinks/stamped.ts')
-  const strict = stamped(sink, randomUUID())
+  const strict = stamped(sink, { uuid: randomUUID, now: Date.now })
   if (config.KEYSTEAD_AUDIT === 'strict') return { ...strict, trail, close, lost: () => 0 }
   const { bestEffort } = await import('./sinks/best-effort.ts')
   return { ...bestEffort(strict, log), trail, close }
@@ -290,6 +291,7 @@ async function configuredSink(config: Config): Promise<Omit<OpenSink, 'lost'>> {
     region: config.KEYSTEAD_REGION,
     table: config.KEYSTEAD_AUDIT_TABLE,
     now: Date.now,
+    ...(config.KEYSTEAD_AUDIT_KEEP_DAYS > 0 && { keepForDays: config.KEYSTEAD_AUDIT_KEEP_DAYS + 1 }),
     ...(endpoint !== undefined && { endpoint }),
   })
 }

@@ -53,6 +53,8 @@ export interface DueWorld extends Ports {
   readonly region: string
   readonly account: string
   readonly audit: AuditSink
+  /** How many days of the trail are kept; 0 is all. */
+  readonly auditKeepDays: number
   readonly now: () => number
   readonly uuid: () => string
   readonly log: (entry: Readonly<Record<string, unknown>>) => void

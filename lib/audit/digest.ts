@@ -1,7 +1,7 @@
 /** Digests: each closes a window of the trail, names the digest before it, and is signed by the HSM. */
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { hex, utf8 } from '../bytes.ts'
-import type { Range, TrailLine } from './mark.ts'
+import { fileOfDay, type Range, type TrailLine } from './mark.ts'
 import { joined, leafHash, parted, rootOf } from './merkle.ts'
 
 /** Records that follow each other in the trail: file, writer, number of the first, count. */
@@ -117,3 +117,11 @@ export function isSignedBy(spki: Uint8Array, { body, signature }: Pick<Digest, '
     return false
   }
 }
+
+/** The day files that a digest vouches for. */
+export const filesOf = ({ body }: Pick<Digest, 'body'>): readonly string[] =>
+  (JSON.parse(body) as DigestBody).runs.map(([file]) => file)
+
+/** Whether all that it vouches for is of days before this one; nothing is before none. @param day `YYYY-MM-DD` */
+export const isPast = (digest: Pick<Digest, 'body'>, day: string | undefined): boolean =>
+  day !== undefined && filesOf(digest).every((file) => file < fileOfDay(day))

@@ -4,6 +4,7 @@ import { Conflict, type Hsm, type Materials } from '../ports.ts'
 import { base64, bodyHash, type DigestBody, fingerprintOf, firstPrevious, unsignedDigest } from './digest.ts'
 import { sealingKey } from './sealing-key.ts'
 import type { Trail } from './trail.ts'
+import type { HeadBody } from './verify.ts'
 
 interface SealingPorts {
   readonly trail: Trail
@@ -42,17 +43,40 @@ export async function sealNext(ports: SealingPorts, { account, region, now }: At
     missing,
     key: fingerprintOf(key.publicKey),
   })
-  const sign = async (text: string): Promise<string> => base64(await key.sign(utf8(text)))
-  await trail.addDigest({ number, cursor, digest: { ...unsigned, signature: await sign(unsigned.body) } })
-  const head = JSON.stringify({ number, hash: bodyHash(unsigned.body), at: new Date(now).toISOString() })
-  await trail.setHead({ body: head, signature: await sign(head) }, key.publicKey)
+  const signature = base64(await key.sign(utf8(unsigned.body)))
+  await trail.addDigest({ number, cursor, digest: { ...unsigned, signature } })
   return { records: lines.length, more }
+}
+
+/**
+ * Publishes which digests there are, after forgetting those of days before `keptSince`. Done again it says the same, so
+ * a run that was cut short before it is made good by the next.
+ */
+async function publish(ports: SealingPorts, { account, now }: At, keptSince: string | undefined): Promise<void> {
+  const { trail } = ports
+  const newest = await trail.newestDigest()
+  if (!newest) return
+  const { from = 1, remove } = await trail.prune(keptSince)
+  const first = await trail.findDigest(from)
+  const key = await sealingKey(ports, account, now)
+  const body: HeadBody = {
+    number: newest.number,
+    hash: bodyHash(newest.digest.body),
+    from,
+    previous: first ? bodyOf(first.digest.body).previous : firstPrevious,
+    at: new Date(now).toISOString(),
+  }
+  const text = JSON.stringify(body)
+  await trail.setHead({ body: text, signature: base64(await key.sign(utf8(text))) }, key.publicKey)
+  await remove()
 }
 
 interface SealingWorld extends SealingPorts {
   readonly account: string
   readonly region: string
   readonly now: () => number
+  /** How many days of the trail are kept; 0 is all. */
+  readonly auditKeepDays: number
 }
 
 /**
@@ -60,18 +84,23 @@ interface SealingWorld extends SealingPorts {
  * @param until milliseconds since the epoch after which no further digest is begun
  */
 export async function sealAll(world: SealingWorld, until: number) {
+  const at = (): At => ({ account: world.account, region: world.region, now: world.now() })
   let records = 0
   let more = true
   try {
     while (more && world.now() < until) {
-      const sealed = await sealNext(world, { account: world.account, region: world.region, now: world.now() })
+      const sealed = await sealNext(world, at())
       records += sealed.records
       more = sealed.more
     }
+    await publish(world, at(), dayBefore(world.now(), world.auditKeepDays))
   } catch (error) {
     if (!(error instanceof Conflict)) throw error
   }
   return { records, more }
 }
+
+const dayBefore = (now: number, days: number): string | undefined =>
+  days === 0 ? undefined : new Date(now - days * 86_400_000).toISOString().slice(0, 10)
 
 const bodyOf = (body: string): DigestBody => JSON.parse(body) as DigestBody

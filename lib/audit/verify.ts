@@ -6,9 +6,20 @@ import { leafHash } from './merkle.ts'
 
 /** A signed statement of which digest is the newest: without it, whole windows could be cut off the end unseen. */
 export interface Head {
-  /** `{"number", "hash", "at"}` as JSON, byte for byte as it was signed. */
+  /** HeadBody as JSON, byte for byte as it was signed. */
   readonly body: string
   readonly signature: string
+}
+
+export interface HeadBody {
+  /** Of the newest digest. */
+  readonly number: number
+  readonly hash: string
+  /** Of the oldest that is kept, and what that one says of the one before it. */
+  readonly from: number
+  readonly previous: string
+  /** ISO 8601. */
+  readonly at: string
 }
 
 export interface Export {
@@ -93,8 +104,8 @@ function verifyChain(digests: readonly Digest[], head: Head | undefined, spki: U
   const findings: Finding[] = []
   const chain: ReadDigest[] = []
   const report = (where: string, why: string) => void findings.push({ what: 'digest', where, why })
-  let previous = firstPrevious
-  let expected = 1
+  const published = head && isSignedBy(spki, head) ? (JSON.parse(head.body) as HeadBody) : undefined
+  let { from: expected, previous } = published ?? { from: 1, previous: firstPrevious }
   for (const [index, digest] of digests.entries()) {
     const read = isSignedBy(spki, digest) ? readDigest(digest) : undefined
     if (!read) {
@@ -108,11 +119,9 @@ function verifyChain(digests: readonly Digest[], head: Head | undefined, spki: U
     previous = bodyHash(digest.body)
     expected = number + 1
   }
-  if (!head || !isSignedBy(spki, head)) report('head', 'missing, or its signature is not right')
-  else {
-    const { number, hash } = JSON.parse(head.body) as { number?: unknown; hash?: unknown }
-    if (number !== expected - 1 || hash !== previous) report('head', `names digest ${String(number)} as the newest`)
-  }
+  if (!published) report('head', 'missing, or its signature is not right')
+  else if (published.number !== expected - 1 || published.hash !== previous)
+    report('head', `names digest ${published.number} as the newest`)
   return { chain, findings }
 }
 

@@ -1,7 +1,7 @@
 /** The trail in the audit table: read by writer and number, sealed by digestPartition in the same table. */
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
-import { base64 } from '../audit/digest.ts'
+import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { base64, isPast } from '../audit/digest.ts'
 import { fileOfDay, isWithin, type Range, readLine, type TrailLine, uncovered } from '../audit/mark.ts'
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
@@ -72,6 +72,13 @@ export function dynamoTrail(client: DynamoDBClient, table: string): Trail {
     }
   }
 
+  async function removeDigests(numbers: readonly number[]): Promise<void> {
+    for (const number of numbers) {
+      const Key = { PK: digestPartition, SK: sequenceKey(number) }
+      await documents.send(new DeleteCommand({ TableName: table, Key }))
+    }
+  }
+
   /** What of one writer can be sealed now: everything but what follows a gap that may still be filled. */
   async function readWriter(writer: string, { last, holes }: Sealed, limit: number, now: number): Promise<Read> {
     const lines: TrailLine[] = []
@@ -127,6 +134,22 @@ export function dynamoTrail(client: DynamoDBClient, table: string): Trail {
       )
       const item = answer.Items?.[0]
       return item && digestOf(item)
+    },
+    async findDigest(number) {
+      const Key = { PK: digestPartition, SK: sequenceKey(number) }
+      const { Item } = await documents.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }))
+      return Item && digestOf(Item)
+    },
+    async prune(before) {
+      const gone: number[] = []
+      for await (const item of query(digestPartition)) {
+        const { number, digest } = digestOf(item)
+        if (!isPast(digest, before)) return { from: number, remove: () => removeDigests(gone) }
+        gone.push(number)
+      }
+      // The newest stays: it says how far everything is sealed. Records go by their time to live.
+      const newest = gone.pop()
+      return { ...(newest !== undefined && { from: newest }), remove: () => removeDigests(gone) }
     },
     addDigest: ({ number, digest, cursor }) =>
       put(

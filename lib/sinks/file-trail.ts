@@ -1,15 +1,16 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isCounting, placedLine, type Range, type TrailLine } from '../audit/mark.ts'
+import { filesOf, isPast } from '../audit/digest.ts'
+import { fileOfDay, isCounting, placedLine, type Range, type TrailLine } from '../audit/mark.ts'
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
 import { lookUpInFiles } from './file-lookup.ts'
 
-/** How far the trail is sealed: bytes of the last day files, and the last number of each writer seen in them. */
+/** How far the trail is sealed: bytes of the last day files, and the last number of each writer, with its last file. */
 interface Cursor {
   readonly files: Readonly<Record<string, number>>
-  readonly writers: Readonly<Record<string, number>>
+  readonly writers: Readonly<Record<string, readonly [last: number, file: string]>>
 }
 
 const dayFile = /^audit-\d{4}-\d\d-\d\d\.jsonl$/
@@ -26,8 +27,37 @@ const chunkBytes = 1 << 20
 export function fileTrail(directory: string): Trail {
   const digests = join(directory, 'digests')
 
+  const read = async (name: string): Promise<StoredDigest> =>
+    JSON.parse(await readFile(join(digests, name), 'utf8')) as StoredDigest
+
   return {
     lookUp: (lookup) => lookUpInFiles(directory, lookup),
+    async prune(before) {
+      const names = await namesIn(digests, digestFile)
+      const gone: string[] = []
+      let kept: StoredDigest | undefined
+      // The newest stays: it says how far everything is sealed.
+      for (const name of names.slice(0, -1)) {
+        const digest = await read(name)
+        if (!isPast(digest.digest, before)) {
+          kept = digest
+          break
+        }
+        gone.push(name)
+      }
+      kept ??= names.length > 0 ? await read(names.at(-1) ?? '') : undefined
+      const needed = kept && filesOf(kept.digest).toSorted()[0]
+      const files = (await namesIn(directory, dayFile)).filter(
+        (file) => before !== undefined && file < fileOfDay(before) && needed !== undefined && file < needed,
+      )
+      return {
+        ...(kept && { from: kept.number }),
+        remove: async () => {
+          for (const name of gone) await rm(join(digests, name), { force: true })
+          for (const file of files) await rm(join(directory, file), { force: true })
+        },
+      }
+    },
     async unsealed(cursor, limit) {
       const from: Cursor = cursor === undefined ? { files: {}, writers: {} } : (JSON.parse(cursor) as Cursor)
       const collected = new Collected(from)
@@ -43,11 +73,15 @@ export function fileTrail(directory: string): Trail {
     async newestDigest() {
       const newest = (await namesIn(digests, digestFile)).at(-1)
       if (newest === undefined) return undefined
-      return JSON.parse(await readFile(join(digests, newest), 'utf8')) as StoredDigest
+      return read(newest)
+    },
+    async findDigest(number) {
+      const name = nameOf(number)
+      return (await namesIn(digests, digestFile)).includes(name) ? read(name) : undefined
     },
     async addDigest(digest) {
       await mkdir(digests, { recursive: true, mode: 0o700 })
-      const path = join(digests, `${String(digest.number).padStart(9, '0')}.json`)
+      const path = join(digests, nameOf(digest.number))
       await written(path, JSON.stringify(digest), async (draft) => {
         try {
           // Unlike renaming it, this fails where there is one.
@@ -72,6 +106,8 @@ export function fileTrail(directory: string): Trail {
     },
   }
 }
+
+const nameOf = (number: number): string => `${String(number).padStart(9, '0')}.json`
 
 /** Writes a draft beside `path`, synced, and lets `publish` give it its name. */
 async function written(path: string, text: string, publish: (draft: string) => Promise<void>): Promise<void> {
@@ -100,7 +136,7 @@ async function namesIn(directory: string, pattern: RegExp): Promise<readonly str
 class Collected {
   readonly lines: TrailLine[] = []
   readonly #files: Record<string, number>
-  readonly #writers: Record<string, number>
+  readonly #writers: Record<string, readonly [last: number, file: string]>
   readonly #missing: Record<string, Range[]> = {}
 
   constructor({ files, writers }: Cursor) {
@@ -138,14 +174,16 @@ class Collected {
     this.lines.push(line)
     const { writer, sequence } = line.mark
     if (!isCounting(writer)) return
-    const last = this.#writers[writer] ?? 0
+    const [last] = this.#writers[writer] ?? [0]
     if (sequence > last + 1) this.#missing[writer] = [...(this.#missing[writer] ?? []), [last + 1, sequence - 1]]
-    this.#writers[writer] = Math.max(last, sequence)
+    this.#writers[writer] = [Math.max(last, sequence), line.file]
   }
 
   result(limit: number): Unsealed {
     const files = Object.fromEntries(Object.entries(this.#files).sort().slice(-daysOpen))
-    const cursor: Cursor = { files, writers: this.#writers }
+    // Each day has writers of its own.
+    const writers = Object.fromEntries(Object.entries(this.#writers).filter(([, [, file]]) => file in files))
+    const cursor: Cursor = { files, writers }
     return {
       lines: this.lines,
       missing: this.#missing,

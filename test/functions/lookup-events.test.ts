@@ -13,7 +13,7 @@ let close: () => Promise<void>
 beforeEach(async () => {
   world = await TestWorld.start()
   const sink = openFileSink({ directory: world.directory, now: () => world.nowMs })
-  const { write } = stamped(sink, randomUUID())
+  const { write } = stamped(sink, { uuid: randomUUID, now: () => world.nowMs })
   world.open.audit.write = write
   close = () => sink.close()
   const key = await world.key()

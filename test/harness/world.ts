@@ -148,6 +148,7 @@ export class TestWorld {
       },
       attestationRoot: '',
       metrics: new Metrics(),
+      auditKeepDays: 0,
       answered: (answer) => void this.answers.push(answer),
       worked: (outcome) => void this.outcomes.push(outcome),
       partition: 'aws',

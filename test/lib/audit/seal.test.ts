@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { proofFor, verifyProof } from '../../../lib/audit/proof.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
-import { sealNext } from '../../../lib/audit/seal.ts'
+import { sealAll } from '../../../lib/audit/seal.ts'
 import { type Export, verifyExport } from '../../../lib/audit/verify.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { openFileSink } from '../../../lib/sinks/file.ts'
@@ -20,18 +20,22 @@ import { aRecord, some } from '../sinks/records.ts'
 let directory: string
 let now: number
 beforeEach(async () => {
+  keepDays = 0
   directory = await mkdtemp(join(tmpdir(), 'keystead-trail-'))
   now = Date.parse('2026-11-24T12:00:00Z')
 })
 afterEach(() => rm(directory, { recursive: true }))
 
-const materials = memoryStore().materials
-const hsm = new SoftHsm()
+const sealing = { hsm: new SoftHsm(), materials: memoryStore().materials, account: '000000000000', region: 'us-east-1' }
+let keepDays = 0
 const seal = () =>
-  sealNext({ trail: fileTrail(directory), hsm, materials }, { account: '000000000000', region: 'us-east-1', now })
-const aWriter = (id: string = randomUUID()) => {
+  sealAll(
+    { ...sealing, trail: fileTrail(directory), now: () => now, auditKeepDays: keepDays },
+    Number.POSITIVE_INFINITY,
+  )
+const aWriter = () => {
   const sink = openFileSink({ directory, now: () => now })
-  return { ...stamped(sink, id), close: () => sink.close() }
+  return { ...stamped(sink, { uuid: randomUUID, now: () => now }), close: () => sink.close() }
 }
 const write = async (sink: { write(record: AuditRecord): Promise<void> }, records: readonly AuditRecord[]) =>
   void (await Promise.all(records.map((record) => sink.write(record))))
@@ -91,7 +95,7 @@ describe('a trail that nobody touched', () => {
     const breaking = {
       write: (record: AuditRecord) => (broken ? Promise.reject(new Error('full')) : sink.write(record)),
     }
-    const marked = stamped(breaking, writer)
+    const marked = stamped(breaking, { uuid: () => writer, now: () => now })
     await write(marked, some(2))
     broken = true
     for (const record of some(3)) await expect(marked.write(record)).rejects.toThrow('full')
@@ -264,6 +268,57 @@ describe('a trail that somebody changed', () => {
     return normal(a) === normal(b)
   }
   const bytesOf = (text: string) => Buffer.from(text, 'base64').toString('hex')
+})
+
+describe('a trail that is kept for some days only', () => {
+  test('forgets whole days with their digests, and what is left is sound', async () => {
+    keepDays = 30
+    const writer = aWriter()
+    for (let day = 0; day < 40; day++) {
+      await write(writer, some(3))
+      await seal()
+      now += 86_400_000
+    }
+    const { files, digests, head } = await exported()
+    expect(digests).toHaveLength(31)
+    expect([...files.keys()].sort()[0]).toBe('audit-2026-12-03.jsonl')
+    expect(JSON.parse(head?.body ?? '')).toMatchObject({ number: 40, from: 10 })
+    expect(await verdict()).toEqual(sound(93, 31))
+    // Who forgets more than was published is found out.
+    await rm(join(directory, 'digests', '000000010.json'))
+    await rm(join(directory, 'audit-2026-12-03.jsonl'))
+    expect((await verdict()).findings.map(({ what }) => what)).toContain('digest')
+    await writer.close()
+  })
+
+  test('keeps its newest digest, however old', async () => {
+    keepDays = 30
+    const writer = aWriter()
+    await write(writer, some(3))
+    await seal()
+    now += 100 * 86_400_000
+    expect(await seal()).toMatchObject({ records: 0 })
+    expect(await verdict()).toEqual(sound(3, 1))
+    await write(writer, some(2))
+    await seal()
+    expect(await verdict()).toEqual(sound(2, 1))
+    await writer.close()
+  })
+
+  test('has a writer for each day, so that those of days long gone are forgotten', async () => {
+    const writer = aWriter()
+    for (let day = 0; day < 5; day++) {
+      await write(writer, some(2))
+      await seal()
+      now += 86_400_000
+    }
+    const marks = [...(await exported()).files.values()].flat().map((line) => JSON.parse(line).trail)
+    expect(new Set(marks.map(({ writer: id }) => id)).size).toBe(5)
+    expect(marks.map(({ sequence }) => sequence)).toEqual([1, 2, 1, 2, 1, 2, 1, 2, 1, 2])
+    const newest = await fileTrail(directory).newestDigest()
+    expect(Object.keys(JSON.parse(newest?.cursor ?? '').writers)).toHaveLength(2)
+    await writer.close()
+  })
 })
 
 describe('a proof for one record', () => {

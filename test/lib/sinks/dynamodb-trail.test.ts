@@ -9,7 +9,7 @@ import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Lookup } from '../../../lib/audit/lookup.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
-import { sealNext } from '../../../lib/audit/seal.ts'
+import { sealAll } from '../../../lib/audit/seal.ts'
 import { verifyExport } from '../../../lib/audit/verify.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { type DynamoSink, openDynamoSink } from '../../../lib/sinks/dynamodb.ts'
@@ -50,15 +50,15 @@ afterEach(async () => {
   await client.send(new DeleteTableCommand({ TableName: table }))
 })
 
-const hsm = new SoftHsm()
-const { materials } = memoryStore()
+const sealing = { hsm: new SoftHsm(), materials: memoryStore().materials, account: '000000000000', region: 'us-east-1' }
+let keepDays = 0
 function aSink(): DynamoSink {
   const sink = openDynamoSink({ region: 'us-east-1', table, endpoint, now: () => now })
   opened.push(sink)
   return sink
 }
 const seal = (sink: DynamoSink) =>
-  sealNext({ trail: sink.trail, hsm, materials }, { account: '000000000000', region: 'us-east-1', now })
+  sealAll({ ...sealing, trail: sink.trail, now: () => now, auditKeepDays: keepDays }, Number.POSITIVE_INFINITY)
 const fresh = (): AuditRecord => aRecord({ eventTime: `${new Date(now).toISOString().slice(0, 19)}Z` })
 const write = async (sink: { write(record: AuditRecord): Promise<void> }, count: number) =>
   void (await Promise.all(Array.from({ length: count }, () => sink.write(fresh()))))
@@ -71,7 +71,7 @@ const sound = (records: number, digests: number) => ({ findings: [], sound: reco
 describe('a trail in a table', () => {
   test('is sealed and exported whole, whatever the number of writers, over days', async () => {
     const sinks = [aSink(), aSink(), aSink()]
-    const writers = sinks.map((sink) => stamped(sink, randomUUID()))
+    const writers = sinks.map((sink) => stamped(sink, { uuid: randomUUID, now: () => now }))
     for (let round = 1; round <= 3; round++) {
       await Promise.all(writers.map((writer) => write(writer, 10 * round)))
       expect(await seal(sinks[0] as DynamoSink)).toEqual({ records: 30 * round, more: false })
@@ -99,9 +99,24 @@ describe('a trail in a table', () => {
     expect((await verdict()).findings.map(({ where }) => where)).toEqual([`${writer}#6`, `${writer}#8`])
   })
 
+  test('forgets digests whose days are past, and what is left is sound', async () => {
+    const sink = aSink()
+    const writer = stamped(sink, { uuid: randomUUID, now: () => now })
+    for (let day = 0; day < 3; day++) {
+      await write(writer, 4)
+      await seal(sink)
+      now += 20 * 86_400_000
+    }
+    keepDays = 30
+    await write(writer, 1)
+    await seal(sink)
+    keepDays = 0
+    expect(await verdict()).toEqual(sound(5, 2))
+  })
+
   test('has one digest of each number', async () => {
     const sink = aSink()
-    await write(stamped(sink, randomUUID()), 3)
+    await write(stamped(sink, { uuid: randomUUID, now: () => now }), 3)
     await seal(sink)
     const newest = await sink.trail.newestDigest()
     expect(newest?.number).toBe(1)
@@ -110,7 +125,7 @@ describe('a trail in a table', () => {
 
   test('shows a record that was changed in the table', async () => {
     const sink = aSink()
-    await write(stamped(sink, randomUUID()), 5)
+    await write(stamped(sink, { uuid: randomUUID, now: () => now }), 5)
     await seal(sink)
     const { files } = await exportTable(client, table)
     const line = [...files.values()][0]?.[2] ?? ''
@@ -123,7 +138,7 @@ describe('a trail in a table', () => {
 
   test('shows a record that somebody put under another’s number, or that says nothing of its place', async () => {
     const sink = aSink()
-    await write(stamped(sink, randomUUID()), 2)
+    await write(stamped(sink, { uuid: randomUUID, now: () => now }), 2)
     await seal(sink)
     const documents = DynamoDBDocumentClient.from(client)
     const stray = { PK: `WRITER#${randomUUID()}`, SK: '1', record: JSON.stringify(aRecord()) }
@@ -138,7 +153,7 @@ describe('looking up in a table', () => {
   const key = 'arn:aws:kms:us-east-1:111122223333:key/a'
   /** Three hours of records: every other one on a key, every third one another user's. */
   async function aTrail(): Promise<readonly AuditRecord[]> {
-    const writer = stamped(aSink(), randomUUID())
+    const writer = stamped(aSink(), { uuid: randomUUID, now: () => now })
     const records = Array.from({ length: 60 }, (_, n) => {
       now += 180_000
       return aRecord({
