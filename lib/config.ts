@@ -2,69 +2,17 @@
  * All configuration, read here and nowhere else: environment variables `KEYSTEAD_*`, each a row of `settings`. The
  * README's table is made from these rows (`npm run derive`).
  */
-import { join, resolve } from 'node:path'
-
-interface Setting<T> {
-  readonly summary: string
-  /** As the README shows it, where the default is worked out. */
-  readonly byDefault: string
-  readonly read: (text: string | undefined, env: Env) => T
-}
-type Env = Readonly<Record<string, string | undefined>>
-
-/** A configuration that cannot be used; the message says which variable and what would do. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError'
-}
-
-const text = (summary: string, byDefault: string, pattern = /^[^\0\n]+$/, what = 'text'): Setting<string> => ({
-  summary,
-  byDefault,
-  read: (given) => {
-    const value = given ?? byDefault
-    if (!pattern.test(value)) throw new ConfigurationError(what)
-    return value
-  },
-})
-
-const optionalText = (summary: string, pattern = /^[^\0\n]+$/, what = 'text'): Setting<string | undefined> => ({
-  summary,
-  byDefault: '',
-  read: (given) => {
-    if (given !== undefined && !pattern.test(given)) throw new ConfigurationError(what)
-    return given
-  },
-})
-
-const whole = (summary: string, byDefault: number, min: number, max: number): Setting<number> => ({
-  summary,
-  byDefault: String(byDefault),
-  read: (given) => {
-    const value = given === undefined ? byDefault : Number(given)
-    if (!Number.isInteger(value) || value < min || value > max || given === '') {
-      throw new ConfigurationError(`a whole number from ${min} to ${max}`)
-    }
-    return value
-  },
-})
-
-const choice = <const V extends readonly string[]>(summary: string, values: V): Setting<V[number]> => ({
-  summary: `${summary} ${values.map((value) => `\`${value}\``).join(', ')}.`,
-  byDefault: values[0] ?? '',
-  read: (given) => {
-    const value = given ?? values[0]
-    if (value === undefined || !values.includes(value)) throw new ConfigurationError(`one of ${values.join(', ')}`)
-    return value
-  },
-})
-
-const homeOf = (env: Env): string => resolve(env.KEYSTEAD_HOME ?? '.keystead')
-
-const inHome = (summary: string, name: string): Setting<string> => ({
-  summary,
-  byDefault: `$KEYSTEAD_HOME/${name}`,
-  read: (given, env) => resolve(given ?? join(homeOf(env), name)),
-})
+import {
+  ConfigurationError,
+  choice,
+  type Env,
+  homeOf,
+  inHome,
+  optionalText,
+  type Setting,
+  text,
+  whole,
+} from './setting-kinds.ts'
 
 const profileNames = ['softhsm', 'cloudhsm', 'generic'] as const
 

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleSplit } from '../infra/bundle.ts'
 import { root } from '../infra/catalog.ts'
-import { type Config, ConfigurationError, readConfig } from '../lib/config.ts'
+import { type Config, readConfig } from '../lib/config.ts'
 import { openWorld } from '../lib/runtime.ts'
+import { ConfigurationError } from '../lib/setting-kinds.ts'
 import { PreparationError, prepareLocal } from './local.ts'
 
 /** The framework gets these as the local host would read them, wherever it runs. */

@@ -1,12 +1,13 @@
 /** `npm start`: the whole service on this machine. */
 import { readFileSync } from 'node:fs'
 import { handler as frontDoor } from '../functions/front-door.ts'
-import { type Config, ConfigurationError, readConfig } from '../lib/config.ts'
+import { type Config, readConfig } from '../lib/config.ts'
 import { documentRoutes } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
 import { startMetricsHost } from '../lib/http/metrics-host.ts'
 import { peerPath } from '../lib/identity/peer-signature.ts'
 import { openWorld } from '../lib/runtime.ts'
+import { ConfigurationError } from '../lib/setting-kinds.ts'
 import { PreparationError, prepareLocal } from './local.ts'
 import { startTicker } from './ticker.ts'
 
