@@ -18,6 +18,11 @@ import { reEncrypt } from './cryptography/re-encrypt.ts'
 import { sign } from './cryptography/sign.ts'
 import { verify } from './cryptography/verify.ts'
 import { verifyMac } from './cryptography/verify-mac.ts'
+import { createGrant } from './grants/create-grant.ts'
+import { listGrants } from './grants/list-grants.ts'
+import { listRetirableGrants } from './grants/list-retirable-grants.ts'
+import { retireGrant } from './grants/retire-grant.ts'
+import { revokeGrant } from './grants/revoke-grant.ts'
 import { cancelKeyDeletion } from './keys/cancel-key-deletion.ts'
 import { createKey } from './keys/create-key.ts'
 import { describeKey } from './keys/describe-key.ts'
@@ -60,6 +65,7 @@ export const operations = [
   connectCustomKeyStore,
   createAlias,
   createCustomKeyStore,
+  createGrant,
   createKey,
   createKeyVersion,
   decapsulate,
@@ -90,15 +96,19 @@ export const operations = [
   getPublicKey,
   importKeyMaterial,
   listAliases,
+  listGrants,
   listKeyPolicies,
   listKeyRotations,
   listKeyVersions,
   listKeys,
   listResourceTags,
+  listRetirableGrants,
   lookupEvents,
   putKeyPolicy,
   reEncrypt,
   replicateKey,
+  retireGrant,
+  revokeGrant,
   rotateKeyOnDemand,
   scheduleKeyDeletion,
   sign,

@@ -4,7 +4,7 @@ import { actionsOf } from '../lib/authorize.ts'
 import type { Caller } from '../lib/identity/caller.ts'
 import { type Key, keyStates } from '../lib/keys/key.ts'
 import type { AnyOperation, KeyRule, Request } from '../lib/operation.ts'
-import { fromKey, fromMembers, fromRequest } from '../lib/request-context.ts'
+import { fromConstraints, fromGrantedKey, fromKey, fromMembers, fromRequest } from '../lib/request-context.ts'
 import type { AnyShape } from '../lib/schema/shape.ts'
 import type { Entry } from './catalog.ts'
 
@@ -112,6 +112,11 @@ function rowsOf({ operation }: Entry): readonly Row[] {
       '',
       code(member),
     ])
+  }
+  if (operation.onGrant) {
+    const context = namesOf([...fromGrantedKey(key), ...fromConstraints({ EncryptionContextEquals: { '*name*': '' } })])
+    const actions = code(actionsOf(operation, input))
+    return [[operation.name, actions, "the grant's key", 'the grant, identity', 'yes', '', '', 'any', code(context)]]
   }
   if (onKeys.length === 0 && operation.alias === undefined) {
     rows.push([operation.name, code(actionsOf(operation, input)), '`*`', 'identity', 'no', '', '', '', code(member)])

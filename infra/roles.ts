@@ -1,4 +1,5 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
+import { isGrantable } from '../lib/grants/operations.ts'
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
 import {
   documents,
@@ -33,6 +34,13 @@ const access = {
   materials: { items: ['KEY#*'], indexes: [], writes: ['dynamodb:PutItem'], lists: true },
   lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
   aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
+  grants: {
+    items: ['KEY#*'],
+    indexes: ['GSI1'],
+    writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+    lists: true,
+  },
+  grantTokens: { items: [], indexes: [], writes: [] },
   accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
   sessions: { items: ['ACCESSKEY#session-sealing'], indexes: [], writes: ['dynamodb:PutItem'] },
   directory: { items: ['NAME#*', 'ROLE#*', 'USER#*'], indexes: [], writes: [] },
@@ -64,12 +72,15 @@ const logGroupOf = (kebab: string): string =>
   `${kebab.replaceAll('-', 'Dash').replace(/^\w/, (c) => c.toUpperCase())}LogGroup`
 
 /** The capabilities of an operation, and those of the procedure around it: whoever names a key has it looked up. */
-function readsOf({ on, needs }: AnyOperation): readonly Capability[] {
+function readsOf({ name, on, needs }: AnyOperation): readonly Capability[] {
   const rules = Object.values<KeyRule>(on)
   const looksUp: readonly Capability[] = rules.length > 0 ? ['keyStore', 'keyStores'] : []
   const asksForUse: readonly Capability[] = rules.some(({ lastUse }) => lastUse) ? ['lastUsage'] : []
   const byAlias: readonly Capability[] = rules.some(({ by }) => by === 'any' || by === 'alias-name') ? ['aliases'] : []
-  return ['accessKeys', ...looksUp, ...asksForUse, ...byAlias, ...needs]
+  const byGrant: readonly Capability[] = rules.some(({ action }) => isGrantable(action ?? `kms:${name}`))
+    ? ['grants']
+    : []
+  return ['accessKeys', ...looksUp, ...byGrant, ...asksForUse, ...byAlias, ...needs]
 }
 
 const unique = (values: readonly string[]): readonly string[] => [...new Set(values)].sort()
@@ -123,7 +134,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     ...(rules.some(({ usage }) => usage) ? (['lastUsage'] as const) : []),
   ]
   const writers = [...new Set(changed)].sort().filter((need) => access[need].writes.length > 0)
-  const lists = operations.some(({ needs }) => needs.some((need: Capability) => 'lists' in access[need]))
+  const lists = operations.flatMap(readsOf).some((need) => 'lists' in access[need])
   return [
     onItems(
       lists ? ['dynamodb:GetItem', 'dynamodb:Query'] : ['dynamodb:GetItem'],

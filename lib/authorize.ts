@@ -1,14 +1,32 @@
 import { aliasArn, keyArn, type Place } from './arn.ts'
+import type { AuditEntry } from './audit/entry.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import { AccessDeniedException, KMSInternalException } from './errors.ts'
+import { retirableGrant } from './grants/ending.ts'
+import { type GrantsFor, proposedIn } from './grants/finding.ts'
+import { decisiveOf, type Grant } from './grants/grant.ts'
+import { isGrantable } from './grants/operations.ts'
+import type { GrantPorts } from './grants/ports.ts'
 import type { AttachedPolicy, Caller } from './identity/caller.ts'
+import { aliasNamesOf } from './keys/aliases.ts'
 import type { Key } from './keys/key.ts'
 import { type AnyOperation, type Further, type Request, serviceOf, type Target } from './operation.ts'
 import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
 import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
-import type { RequestContext } from './policy/variables.ts'
-import { contextOf, type Entries, fromKey, fromMembers, fromRecipient, fromRequest } from './request-context.ts'
+import { decideRetiring } from './policy/retiring.ts'
+import { type RequestContext, unclear } from './policy/variables.ts'
+import type { Aliases, Keys } from './ports.ts'
+import {
+  contextOf,
+  type Entries,
+  fromConstraints,
+  fromGrantedKey,
+  fromKey,
+  fromMembers,
+  fromRecipient,
+  fromRequest,
+} from './request-context.ts'
 import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
@@ -73,6 +91,8 @@ export function asksForAliases(caller: Caller): boolean {
   )
 }
 
+type Granted = Required<Pick<DecisionRequest, 'grants' | 'encryptionContext' | 'proposedGrant'>>
+
 /** Hears of each decision, whatever it is. */
 export type Hear = (decision: Decision, action: string, resourceArn: string) => void
 
@@ -88,9 +108,15 @@ export const actionsOf = (
 /**
  * Every (action, resource) pair of a request is decided by itself, and all must be allowed: each key by its own key
  * policy, aliases and account-wide operations by the caller's identity.
+ * @param grantsFor asked for the grants of a key only where the policies have not decided
  * @throws AccessDeniedException with AWS's text
  */
-export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hear): void {
+export async function authorize(
+  asked: Asked,
+  resolved: readonly Resolved[],
+  grantsFor: GrantsFor,
+  hear: Hear,
+): Promise<void> {
   const { operation, input, sent, request, caller, place, now, recipient, resource: named = '*' } = asked
   if (operation.open || operation.decides) return
   const general = () => [
@@ -102,25 +128,30 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
   const arns = new Set(onKeys.map(({ key }) => key.arn))
 
   const ownSide = ownSideOf(caller)
-  const demand = (
+  const demand = async (
     action: string,
     resource: DecisionRequest['resource'],
     crossAccount: boolean,
     context: RequestContext,
     text?: string,
+    granted?: () => Promise<Granted>,
   ) => {
-    const decision = decide({ caller, action, resource, crossAccount, context, ...ownSide })
+    const question = { caller, action, resource, crossAccount, context, ...ownSide }
+    const byPolicies = decide(question)
+    // A grant can only let in, and never past a Deny.
+    const isOpen = granted && !byPolicies.allowed && !byPolicies.explicit && isGrantable(action)
+    const decision = isOpen ? decide({ ...question, ...(await granted()) }) : byPolicies
     hear(decision, action, resource.arn)
     if (!decision.allowed) throw new AccessDeniedException(text ?? decision.message)
   }
 
   if (operation.alias !== undefined) {
     const arn = aliasArn(place, String(input[operation.alias]))
-    demand(`kms:${operation.name}`, { arn, account: place.account }, false, contextOf(general))
+    await demand(`kms:${operation.name}`, { arn, account: place.account }, false, contextOf(general))
   }
   if (onKeys.length === 0 && operation.alias === undefined) {
     for (const action of actionsOf(operation, input))
-      demand(action, { arn: named, account: caller.account }, false, contextOf(general))
+      await demand(action, { arn: named, account: caller.account }, false, contextOf(general))
   }
   for (const each of onKeys) {
     const { key, rule } = each
@@ -130,11 +161,20 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
     // One that cannot be read allows nobody anything.
     const keyPolicy = keyDocument(namedText(key))
     const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
+    const text = each.ciphertext ? unknownCiphertextKey : undefined
+    const granted = async (): Promise<Granted> => ({
+      grants: await grantsFor(key, caller),
+      encryptionContext: (rule.encryption && (input[rule.encryption.context] as Granted['encryptionContext'])) ?? {},
+      proposedGrant: proposedIn(input),
+    })
     for (const action of actionsOf(operation, input, rule.action)) {
-      demand(action, resource, rule.foreign === true, context, each.ciphertext ? unknownCiphertextKey : undefined)
+      await demand(action, resource, rule.foreign === true, context, text, granted)
     }
   }
 }
+
+/** What lets grants in is asked where the request came in. */
+const noGrants: GrantsFor = async () => []
 
 /**
  * Decides what an operation comes to know of only while it runs: a further action, in another Region.
@@ -142,15 +182,16 @@ export function authorize(asked: Asked, resolved: readonly Resolved[], hear: Hea
  */
 export const demandFurther =
   (asked: Asked, hear: Hear) =>
-  (name: string, on: Further): void => {
+  async (name: string, on: Further): Promise<void> => {
     // INVARIANT: the table of permissions shows all that is demanded.
     if (!Object.hasOwn(asked.operation.further ?? {}, name)) throw new KMSInternalException()
     const operation: AnyOperation = { ...asked.operation, name, on: {}, also: () => [] }
     if ('arn' in on) {
-      authorize({ ...asked, operation }, [{ member: '', rule: { by: 'key', states: {} }, key: on }], hear)
+      const resolved = [{ member: '', rule: { by: 'key', states: {} }, key: on }] as const
+      await authorize({ ...asked, operation }, resolved, noGrants, hear)
     } else {
       const place = { ...asked.place, region: on.region }
-      authorize({ ...asked, operation, place, input: on.input }, [], hear)
+      await authorize({ ...asked, operation, place, input: on.input }, [], noGrants, hear)
     }
   }
 
@@ -201,4 +242,36 @@ export function permitsUnder(
       ...ownSideOf(caller),
     }).allowed
   }
+}
+
+/**
+ * The grant that the request names, once it is found that the caller may retire it: the grant itself decides, and the
+ * caller's own policies.
+ * @throws AccessDeniedException with AWS's text
+ */
+export async function grantToRetire(
+  asked: Asked,
+  ports: GrantPorts & { readonly keyStore: Keys; readonly aliases: Aliases },
+  entry: AuditEntry,
+  hear: Hear,
+): Promise<Grant> {
+  const { operation, input, sent, request, caller, place, now } = asked
+  const { grant, key } = await retirableGrant(input, caller, place, ports)
+  entry.touched(key.arn, key.account)
+  entry.note({ grantId: grant.id })
+  const aliases = asksForAliases(caller) ? ((await aliasNamesOf(ports.aliases, key.id)) ?? unclear) : undefined
+  const action = actionNameOf(operation)
+  const context = contextOf(
+    () => fromRequest(request, caller, place, now),
+    () => fromMembers(operation, { input, sent }),
+    () => fromGrantedKey(key, aliases),
+    () => fromConstraints(grant.constraints ?? {}),
+  )
+  const resource = { arn: key.arn, account: key.account }
+  const question = { caller, action, resource, crossAccount: true, context, ...ownSideOf(caller) }
+  const retiring = grant.retiring && { retiring: grant.retiring.bound }
+  const decision = decideRetiring(question, { ...decisiveOf(grant), ...retiring })
+  hear(decision, action, key.arn)
+  if (!decision.allowed) throw new AccessDeniedException(decision.message)
+  return grant
 }

@@ -47,6 +47,7 @@ export class IncorrectTrustAnchorException extends named('IncorrectTrustAnchorEx
 export class InvalidAliasNameException extends named('InvalidAliasNameException') {}
 export class InvalidArnException extends named('InvalidArnException') {}
 export class InvalidCiphertextException extends named('InvalidCiphertextException') {}
+export class InvalidGrantIdException extends named('InvalidGrantIdException') {}
 export class InvalidGrantTokenException extends named('InvalidGrantTokenException') {}
 export class InvalidKeyUsageException extends named('InvalidKeyUsageException') {}
 export class InvalidMarkerException extends named('InvalidMarkerException') {}

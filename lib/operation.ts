@@ -9,6 +9,7 @@
 import type { Place } from './arn.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import type { KeyUsage } from './crypto/specs.ts'
+import type { Grant } from './grants/grant.ts'
 import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
@@ -59,6 +60,8 @@ export interface Call<I, R> {
   readonly caller: Caller
   /** The keys that `on` names, found, permitted and in a fit state. */
   readonly keys: { readonly [P in keyof R]: R[P] extends { readonly optional: true } ? Key | undefined : Key }
+  /** Of an operation on a grant, the grant: found, and the caller's to end. */
+  readonly grant?: Grant
   /** The attested enclave that alone is to read the answer's plaintext. */
   readonly recipient?: Attestation
   /** The Region served, and the caller's account. */
@@ -69,7 +72,7 @@ export interface Call<I, R> {
   /** Whether this caller, with this request, could do an action under another key policy. */
   readonly permits: (action: string, policy: PolicyDocument) => boolean
   /** Decides on a further action, in another Region. @throws AccessDeniedException */
-  readonly demand: (name: string, on: Further) => void
+  readonly demand: (name: string, on: Further) => Promise<void>
   /** What a proxy of an external key store is told of this request. */
   readonly proxyCall: ProxyCall
   /**
@@ -119,6 +122,8 @@ export interface Operation<I, O, R extends Readonly<Record<string, KeyRule>>, N 
   readonly alias?: Extract<keyof I, string>
   /** The ARN of the key that it makes: a resource of the request once it is made. */
   readonly makes?: (output: O) => string
+  /** The request names a grant, which decides who may do it: no key policy does (kms-authz.md §2.2). */
+  readonly onGrant?: true
   /** Further IAM actions, on the same resources. */
   readonly also?: (input: I) => readonly string[]
   /** What `run` demands besides, in another Region: actions there, and what they are on. */

@@ -18,6 +18,7 @@ import {
   authorize,
   demandAssuming,
   demandFurther,
+  grantToRetire,
   type Hear,
   permitsUnder,
 } from './authorize.ts'
@@ -30,6 +31,7 @@ import {
   RequestEntityTooLargeException,
 } from './errors.ts'
 import { asKmsError, errorOf, replyOf } from './failures.ts'
+import { grantsShown } from './grants/finding.ts'
 import type { Caller } from './identity/caller.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
@@ -169,9 +171,9 @@ async function onKeys(
   const withAliases = asksForAliases(caller)
   const resolved: Resolved[] = []
   const keys: Record<string, Key> = {}
+  // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
+  const read = { fresh: !operation.readOnly }
   for (const [member, rule] of Object.entries<KeyRule>(operation.on)) {
-    // A change is decided on what is in the store now; a use, on what is at most as old as the cache bound.
-    const read = { fresh: !operation.readOnly }
     const stored = await resolve(
       member,
       rule,
@@ -213,7 +215,9 @@ async function onKeys(
     ...(recipient && { recipient }),
   }
   const hear: Hear = (decision, action, arn) => entry.decided(decision, action, arn)
-  authorize(asked, resolved, hear)
+  const grant = operation.onGrant && (await grantToRetire(asked, world, entry, hear))
+  const grantsFor = await grantsShown((input.GrantTokens ?? []) as readonly string[], world, read)
+  if (!grant) await authorize(asked, resolved, grantsFor, hear)
   operation.demands?.(input)
   for (const each of resolved) {
     demandFit(operation, each, (await standingOf(each.key, world.keyStores)).state, input)
@@ -234,6 +238,7 @@ async function onKeys(
     if (!operation.readOnly && !input.DryRun) await beginChange(entry, world)
     output = await operation.run({
       ...(recipient && { recipient }),
+      ...(grant && { grant }),
       input,
       caller,
       keys,
@@ -285,5 +290,6 @@ function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, inp
 /** CloudTrail shows what a change answered, and names the key even where the API answers nothing. */
 function responseElements(operation: AnyOperation, output: Output, keyArn: string | undefined): Output | null {
   if (operation.readOnly && !operation.answerOnRecord) return null
-  return { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
+  const elements = { ...(operation.output.redact(output) as Output), ...(keyArn !== undefined && { keyId: keyArn }) }
+  return Object.keys(elements).length > 0 ? elements : null
 }

@@ -8,6 +8,7 @@ import type { Trail } from './audit/trail.ts'
 import type { Ciphertext } from './crypto/ciphertext.ts'
 import type { EncryptionContext } from './crypto/context.ts'
 import type { WrappingAlgorithmName } from './crypto/import-wrapping.ts'
+import type { GrantPorts } from './grants/ports.ts'
 import type { AccessKey } from './identity/caller.ts'
 import type { Directory, Issuers, Principals } from './identity/ports.ts'
 import type { Sessions } from './identity/sessions.ts'
@@ -205,7 +206,7 @@ export interface AuditSink {
 }
 
 /** Everything an operation may be given, by the name it asks for in `needs`. */
-export interface Ports {
+export interface Ports extends GrantPorts {
   readonly keyStore: Keys
   readonly materials: Materials
   readonly aliases: Aliases

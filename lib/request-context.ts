@@ -3,6 +3,7 @@ import type { Place } from './arn.ts'
 import { hex } from './bytes.ts'
 import type { Attestation } from './crypto/attestation.ts'
 import type { Caller } from './identity/caller.ts'
+import type { Key } from './keys/key.ts'
 import { multiRegionTypeOf } from './keys/regions.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
@@ -149,6 +150,13 @@ export function fromKey({ key, rule, alias, aliases, daysWithoutUse }: Resolved,
   }
   return entries
 }
+
+/** Of the key of a grant that is retired, AWS supplies less than of a key that is named. */
+export const fromGrantedKey = ({ account, tags }: Key, aliases?: Resolved['aliases']): Entries => [
+  ['kms:ResourceAliases', aliases],
+  ['aws:ResourceAccount', account],
+  ...Object.entries(tags).map(([name, value]): Entries[number] => [`aws:ResourceTag/${name}`, value]),
+]
 
 /** @param caller undefined for who has no credentials */
 export function fromRequest(request: Request, caller: Caller | undefined, place: Place, now: number): Entries {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
+import { GrantTokens } from './grants/tokens.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
 import type { HsmCounters } from './hsm/hsm.ts'
 import { directoryOf } from './identity/principals.ts'
@@ -89,7 +90,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     log,
   })
   const sink = await openSink(config)
-  const { keys: ownKeys, materials, aliases, accessKeys, principals, keyStores, uses } = store
+  const { keys: ownKeys, materials, aliases, grants, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
   const sessions = new Sessions(hsm, accessKeys, config.KEYSTEAD_ACCOUNT_ID)
   const proxies = openHttps(proxyOptions(config))
@@ -122,6 +123,8 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     letters,
     materials,
     aliases,
+    grants,
+    grantTokens: new GrantTokens(hsm),
     accessKeys,
     principals,
     directory: directoryOf(principals),

@@ -126,7 +126,7 @@ describe('roles', () => {
     }
   })
   test('an operation can change what it needs and nothing else', () => {
-    expect(storeActions('DescribeKeyRole')).toEqual(['dynamodb:GetItem'])
+    expect(storeActions('DescribeKeyRole')).toEqual(['dynamodb:GetItem', 'dynamodb:Query'])
     expect(storeActions('ListAliasesRole')).toEqual(['dynamodb:GetItem', 'dynamodb:Query'])
     expect(storeActions('DisableKeyRole')).toEqual(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem'])
     expect(storeActions('DeleteAliasRole')).toEqual([

@@ -248,7 +248,7 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
       const statement = {
         Effect: 'Allow',
         Principal: { AWS: `arn:aws:iam::${account}:root` },
-        Action: 'kms:ListGrants',
+        Action: 'kms:SynchronizeMultiRegionKey',
         Resource: '*',
       }
       const key = await world.store.keys.find(subjectOf(operation, member))

@@ -31,7 +31,7 @@ export const replicateKey = operation({
   async run({ input, keys: { KeyId: primary }, place, now, permits, demand, keyStore, materials, directory, peers }) {
     const { ReplicaRegion, Description = '', Tags = [] } = input
     demandReplicable(primary, ReplicaRegion, peers.regions)
-    demandCreation(demand, primary, input)
+    await demandCreation(demand, primary, input)
     const policy = await policyFor(input, place, permits, directory)
     const given = { ...policy, description: Description, tags: withTags({}, Tags) }
     const replica = replicaOf(primary, ReplicaRegion, given, now)

@@ -20,7 +20,7 @@ export const updatePrimaryRegion = operation({
   async run({ input, keys: { KeyId: key }, demand, keyStore, peers }) {
     if (!movesTo(key, input.PrimaryRegion)) return {}
     const successor = await successorOf(peers, key, input.PrimaryRegion)
-    demand('UpdatePrimaryRegion', successor)
+    await demand('UpdatePrimaryRegion', successor)
     demandState(successor, states.usable)
     await keyStore.replace(handedOver(key, input.PrimaryRegion))
     return {}

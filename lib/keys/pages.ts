@@ -13,6 +13,8 @@ export interface Paging {
 export const paging = {
   keys: { tag: 'k', byDefault: 100, atMost: 1000 },
   aliases: { tag: 'a', byDefault: 50, atMost: 100 },
+  grants: { tag: 'g', byDefault: 50, atMost: 100 },
+  retirableGrants: { tag: 'rg', byDefault: 50, atMost: 100 },
   policies: { tag: 'p', byDefault: 100, atMost: 1000 },
   rotations: { tag: 'r', byDefault: 100, atMost: 1000 },
   tags: { tag: 't', byDefault: 50, atMost: 50 },

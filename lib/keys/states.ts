@@ -39,6 +39,8 @@ export const states = {
     Creating: creating,
     Updating: updating,
   },
+  /** CreateGrant: a grant may well be made while a key store is away. */
+  grantable: { ...pendingDeletion, Disabled: disabled, PendingImport: pendingImport, Creating: creating },
   /** GetPublicKey. */
   published: { ...pendingDeletion, PendingImport: pendingImport, Creating: creating },
   /** Reading about the key, and its policy. */

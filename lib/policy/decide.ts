@@ -108,7 +108,7 @@ function resourceSaid(request: DecisionRequest): ResourceSaid | undefined {
 }
 
 /** The caller's own side: what its account and session let it do, whatever the key says. */
-interface Own {
+export interface Own {
   /** The layer that denies, and why. */
   readonly denied: { readonly layer: Layer; readonly by: Reason } | undefined
   readonly allowed: Reason | undefined
@@ -116,7 +116,7 @@ interface Own {
   readonly cappedBy: Layer | undefined
 }
 
-function ownSide(request: DecisionRequest): Own {
+export function ownSide(request: DecisionRequest): Own {
   const { boundary, sessionPolicies = [], identityPolicies = [], caller } = request
   // A federated user has what its session policy and the user that made it both allow: without one, nothing.
   const hasSessionPolicy = sessionPolicies.length > 0 || caller.type === 'FederatedUser'
@@ -133,7 +133,7 @@ function ownSide(request: DecisionRequest): Own {
 
 const noAllow: Reason = { source: 'default', detail: 'No statement and no grant allows it.' }
 
-function wordingFor({ caller, action, resource }: DecisionRequest, isLocal: boolean): Wording {
+export function wordingFor({ caller, action, resource }: DecisionRequest, isLocal: boolean): Wording {
   if (caller.type === 'WebIdentity') return webIdentityWording(action)
   if (resource.trustPolicy) return roleWording(caller.arn, action, resource.arn)
   return wording(caller.arn, action, isLocal ? resource.arn : undefined)
@@ -182,14 +182,14 @@ export function decide(request: DecisionRequest): Decision {
 }
 
 /** What a way in asks of the caller's own side besides the absence of a deny. */
-type Needs = 'nothing' | 'no-cap' | 'allow'
+export type Needs = 'nothing' | 'no-cap' | 'allow'
 
 interface Path {
   readonly needs: Needs
   readonly by: Reason
 }
 
-const isMet = (needs: Needs, own: Own): boolean =>
+export const isMet = (needs: Needs, own: Own): boolean =>
   needs === 'nothing' || (own.cappedBy === undefined && (needs === 'no-cap' || own.allowed !== undefined))
 
 /** Where both sides must allow, the caller's statement decided, and the key's side made it count. */
@@ -199,7 +199,7 @@ const together = (by: Reason, { allowed }: Own): Reason =>
     : by
 
 /** What naming the caller in this capacity is worth, where the resource is of the caller's own account. */
-const localNeeds: Readonly<Record<PrincipalKind, Needs>> = {
+export const localNeeds: Readonly<Record<PrincipalKind, Needs>> = {
   FEDERATED: 'nothing',
   SESSION: 'nothing',
   USER: 'nothing',

@@ -12,15 +12,15 @@ interface CreationInput {
 }
 
 /** What is asked of the caller beside the primary key: to create such a key in the other Region, with its tags. */
-export function demandCreation(
-  demand: (name: string, there: { region: string; input: Readonly<Record<string, unknown>> }) => void,
+export async function demandCreation(
+  demand: (name: string, there: { region: string; input: Readonly<Record<string, unknown>> }) => Promise<void>,
   key: Key,
   input: CreationInput,
-): void {
+): Promise<void> {
   const kind = { KeySpec: key.spec, KeyUsage: key.usage, Origin: key.origin, MultiRegion: true }
   const there = { region: input.ReplicaRegion, input: { ...input, ...kind } }
-  demand('CreateKey', there)
-  if (input.Tags?.length) demand('TagResource', there)
+  await demand('CreateKey', there)
+  if (input.Tags?.length) await demand('TagResource', there)
 }
 
 interface ReplicationPorts {

@@ -2,6 +2,8 @@
  * A short memory in front of the store: what another process changed is seen within the bound, what this one changed
  * is seen at once.
  */
+import type { Grant } from '../grants/grant.ts'
+import type { Grants } from '../grants/ports.ts'
 import type { AccessKey } from '../identity/caller.ts'
 import type { Principals } from '../identity/ports.ts'
 import type { Alias, Key, Material } from '../keys/key.ts'
@@ -16,6 +18,7 @@ export interface Records {
   readonly keys: Keys
   readonly materials: Materials
   readonly aliases: Aliases
+  readonly grants: Grants
   readonly accessKeys: AccessKeys
   readonly principals: Principals
   readonly keyStores: KeyStores
@@ -28,10 +31,19 @@ export function cached(store: Records, bounds: CacheBounds): Records {
   const keys = new ReadCache<Key>(bounds)
   const materials = new ReadCache<Material>(bounds)
   const aliases = new ReadCache<Alias>(bounds)
+  const grants = new ReadCache<Grant>(bounds)
+  const grantsTo = new ReadCache<readonly Grant[]>(bounds)
   const accessKeys = new ReadCache<AccessKey>(bounds)
   const keyStores = new ReadCache<AccountKeyStores>(bounds)
   const aliasId = (account: string, name: string) => `${account}#${name}`
   const materialId = (keyId: string, id: string) => `${keyId}#${id}`
+  const grantId = (keyId: string, id: string) => `${keyId}#${id}`
+  const changingGrant = (grant: Grant, write: Promise<void>) =>
+    changing(
+      grantsTo,
+      grantId(grant.keyId, grant.grantee.bound),
+      changing(grants, grantId(grant.keyId, grant.id), write),
+    )
   const changingAlias = (alias: Alias, write: Promise<void>) =>
     changing(aliases, aliasId(alias.account, alias.name), write)
 
@@ -64,6 +76,20 @@ export function cached(store: Records, bounds: CacheBounds): Records {
       remove: (alias) => changingAlias(alias, store.aliases.remove(alias)),
       list: store.aliases.list,
       ofKey: store.aliases.ofKey,
+    },
+    grants: {
+      find: (keyId, id, read) => grants.read(grantId(keyId, id), read, () => store.grants.find(keyId, id, read)),
+      create: (grant) => changingGrant(grant, store.grants.create(grant)),
+      remove: (grant) => changingGrant(grant, store.grants.remove(grant)),
+      async ofGrantee(keyId, bound, read) {
+        const ask = async () => {
+          const found = await store.grants.ofGrantee(keyId, bound, read)
+          return found.length > 0 ? found : undefined
+        }
+        return (await grantsTo.read(grantId(keyId, bound), read, ask)) ?? []
+      },
+      list: store.grants.list,
+      retirableBy: store.grants.retirableBy,
     },
     keyStores: {
       of: async (account, read) =>

@@ -4,6 +4,7 @@ import { aliasesIn } from './aliases.ts'
 import { cached, type Records } from './cached.ts'
 import { openTable } from './client.ts'
 import { counted, type StoreCounters } from './counted.ts'
+import { grantsIn } from './grants.ts'
 import { keyStoresIn } from './key-stores.ts'
 import { keysIn } from './keys.ts'
 import { materialsIn } from './materials.ts'
@@ -37,6 +38,7 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     keys: keysIn(table),
     materials: materialsIn(table),
     aliases: aliasesIn(table),
+    grants: grantsIn(table),
     accessKeys: accessKeysIn(table),
     principals: principalsIn(table),
     keyStores: keyStoresIn(table),

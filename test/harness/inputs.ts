@@ -29,6 +29,8 @@ export interface Stage {
   readonly encapsulation: { readonly keyId: string; readonly capsule: string }
   /** A primary key, with a replica in us-west-2. */
   readonly shared: { readonly keyId: string }
+  /** A grant of the first key, to nobody who calls. */
+  readonly grant: { readonly id: string; readonly token: string }
   /** A key with imported material, and what imports the same again. */
   readonly external: { readonly keyId: string; readonly token: string; readonly encrypted: string }
 }
@@ -96,6 +98,7 @@ export async function stage(world: TestWorld): Promise<Stage> {
   const connected = (await world.call('CreateCustomKeyStore', storeInput('connected'))).json.CustomKeyStoreId
   await world.call('ConnectCustomKeyStore', { CustomKeyStoreId: connected })
   const disconnected = (await world.call('CreateCustomKeyStore', storeInput('disconnected'))).json.CustomKeyStoreId
+  const granted = await world.call('CreateGrant', grantInput(keyId))
   return {
     keyId,
     otherKeyId,
@@ -108,12 +111,19 @@ export async function stage(world: TestWorld): Promise<Stage> {
     agreement: { keyId: party.keyId, publicKey: base64(publicKeyOf(party)) },
     external: await external(world),
     shared: await shared(world),
+    grant: { id: granted.json.GrantId, token: granted.json.GrantToken },
     encapsulation: {
       keyId: receiver.keyId,
       capsule: base64(encapsulateTo(publicKeyOf(receiver)).ciphertext),
     },
   }
 }
+
+const grantInput = (keyId: string) => ({
+  KeyId: keyId,
+  GranteePrincipal: `arn:aws:iam::${account}:user/somebody`,
+  Operations: ['Encrypt', 'Decrypt'],
+})
 
 type Input = Readonly<Record<string, unknown>>
 
@@ -137,6 +147,11 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   ConnectCustomKeyStore: ({ disconnected }) => ({ CustomKeyStoreId: disconnected }),
   CreateAlias: ({ keyId }) => ({ AliasName: 'alias/new', TargetKeyId: keyId }),
   CreateCustomKeyStore: () => storeInput('new'),
+  CreateGrant: ({ keyId }) => ({
+    ...grantInput(keyId),
+    Constraints: { EncryptionContextSubset: { team: 'red' } },
+    Name: 'new',
+  }),
   CreateKey: () => ({
     Description: 'new',
     Tags: [{ TagKey: 'team', TagValue: 'red' }],
@@ -183,11 +198,13 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
   GetPublicKey: ({ signing }) => ({ KeyId: signing.keyId }),
   ImportKeyMaterial: ({ external }) => importInput(external),
   ListAliases: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
+  ListGrants: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
   ListKeyPolicies: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
   ListKeyRotations: ({ keyId }) => ({ KeyId: keyId, IncludeKeyMaterial: 'ALL_KEY_MATERIAL', Limit: 10 }),
   ListKeyVersions: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
   ListKeys: () => ({ Limit: 10 }),
   ListResourceTags: ({ keyId }) => ({ KeyId: keyId, Limit: 10 }),
+  ListRetirableGrants: () => ({ RetiringPrincipal: `arn:aws:iam::${account}:root`, Limit: 10 }),
   LookupEvents: () => ({ MaxResults: 10 }),
   PutKeyPolicy: ({ keyId }) => ({ KeyId: keyId, Policy: policy('000000000000') }),
   ReEncrypt: ({ ciphertext, keyId, otherKeyId }) => ({
@@ -197,6 +214,8 @@ export const validInputs: Readonly<Record<string, (stage: Stage) => Input>> = {
     DestinationKeyId: otherKeyId,
   }),
   ReplicateKey: ({ shared }) => ({ KeyId: shared.keyId, ReplicaRegion: 'eu-west-1', Description: 'there' }),
+  RetireGrant: ({ grant }) => ({ GrantToken: grant.token }),
+  RevokeGrant: ({ keyId, grant }) => ({ KeyId: keyId, GrantId: grant.id }),
   RotateKeyOnDemand: ({ keyId }) => ({ KeyId: keyId }),
   ScheduleKeyDeletion: ({ keyId }) => ({ KeyId: keyId, PendingWindowInDays: 7 }),
   Sign: ({ signing }) => ({

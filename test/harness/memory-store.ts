@@ -1,3 +1,4 @@
+import { type Grant, retirableSortValue } from '../../lib/grants/grant.ts'
 import type { AccessKey } from '../../lib/identity/caller.ts'
 import { dueSortValue, dueWorkOf } from '../../lib/keys/due.ts'
 import type { Alias, Key, Material } from '../../lib/keys/key.ts'
@@ -48,6 +49,7 @@ export function collection<T extends object>() {
 
 const aliasId = (account: string, name: string) => `${account}#${name}`
 const materialId = (keyId: string, id: string) => `${keyId}#${id}`
+const grantId = (keyId: string, id: string) => `${keyId}#${id}`
 const nameOf = (alias: Alias) => alias.name
 
 /** The store's ports in memory, for tests that are not about the store. */
@@ -55,6 +57,7 @@ export function memoryStore(): Records {
   const keys = collection<Key>()
   const materials = collection<Material>()
   const aliases = collection<Alias>()
+  const grants = collection<Grant>()
   const accessKeys = collection<AccessKey>()
   const keyStores = collection<AccountKeyStores>()
   const uses = collection<KeyUse>()
@@ -94,6 +97,19 @@ export function memoryStore(): Records {
       remove: (alias) => aliases.remove(aliasId(alias.account, alias.name), alias.revision),
       list: (account, page) => aliases.list((alias) => alias.account === account, nameOf, page),
       ofKey: (keyId, page) => aliases.list((alias) => alias.targetKeyId === keyId, nameOf, page),
+    },
+    grants: {
+      find: (keyId, id) => grants.find(grantId(keyId, id)),
+      create: (grant) => grants.create(grantId(grant.keyId, grant.id), grant),
+      remove: (grant) => grants.erase(grantId(grant.keyId, grant.id), (kept) => kept.createdAt === grant.createdAt),
+      ofGrantee: (keyId, bound) => grants.all((grant) => grant.keyId === keyId && grant.grantee.bound === bound),
+      list: (keyId, page, bound) =>
+        grants.list(
+          (grant) => grant.keyId === keyId && (bound === undefined || grant.grantee.bound === bound),
+          ({ id }) => id,
+          page,
+        ),
+      retirableBy: (bound, page) => grants.list(({ retiring }) => retiring?.bound === bound, retirableSortValue, page),
     },
     accessKeys: {
       find: (id) => accessKeys.find(id),

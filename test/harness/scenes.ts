@@ -59,6 +59,28 @@ async function connectedKeyStore(scene: Scene): Promise<Members> {
   return store
 }
 
+/** A grant like the example's. */
+async function granted({ call, KeyId }: Scene): Promise<string> {
+  const { Arn } = (await call('DescribeKey', { KeyId })).KeyMetadata
+  const account = String(Arn).split(':')[4]
+  const { GrantId } = await call('CreateGrant', {
+    KeyId,
+    GranteePrincipal: `arn:aws:iam::${account}:role/Orders`,
+    RetiringPrincipal: `arn:aws:iam::${account}:root`,
+    Operations: ['Decrypt', 'GenerateDataKey'],
+    Constraints: { EncryptionContextSubset: { Department: 'IT' } },
+    Name: 'orders',
+  })
+  return GrantId
+}
+
+const listingGrants = async (scene: Scene): Promise<Members> => {
+  await granted(scene)
+  return {}
+}
+
+const endingGrant = async (scene: Scene): Promise<Members> => ({ GrantId: await granted(scene) })
+
 const after =
   (action: string, more: Members = {}) =>
   async ({ call, KeyId }: Scene): Promise<Members> => {
@@ -93,11 +115,15 @@ const scenes: Readonly<Record<string, (scene: Scene) => Promise<Members>>> = {
   GetKeyLastUsage: after('Encrypt', { Plaintext: 'SGVsbG8sIEhTTS4=' }),
   GetKeyRotationStatus: after('EnableKeyRotation', { RotationPeriodInDays: 180 }),
   ImportKeyMaterial: importing,
+  ListGrants: listingGrants,
   ListKeyRotations: after('RotateKeyOnDemand'),
   ListKeyVersions: after('CreateKeyVersion'),
   ListResourceTags: after('TagResource', { Tags: [{ TagKey: 'CostCenter', TagValue: '87654' }] }),
+  ListRetirableGrants: listingGrants,
   LookupEvents: after('ScheduleKeyDeletion', { PendingWindowInDays: 7 }),
   ReEncrypt: (scene) => encrypted(scene, scene.request.SourceEncryptionContext),
+  RetireGrant: endingGrant,
+  RevokeGrant: endingGrant,
   UpdateCustomKeyStore: keyStore,
   UpdateKeyVersion: async ({ call, KeyId }) => {
     await call('CreateKeyVersion', { KeyId })

@@ -5,12 +5,15 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { handler as frontDoor } from '../../functions/front-door.ts'
 import { rootArn } from '../../lib/arn.ts'
 import type { AuditRecord } from '../../lib/audit/record.ts'
+import { GrantTokens } from '../../lib/grants/tokens.ts'
+import type { AccessKey, Caller } from '../../lib/identity/caller.ts'
 import { directoryOf } from '../../lib/identity/principals.ts'
 import { Sessions } from '../../lib/identity/sessions.ts'
 import { ownerOfSecret, SigningKeys } from '../../lib/identity/signing-keys.ts'
 import { type Answered, Metrics } from '../../lib/metrics/metrics.ts'
 import { openIssuers } from '../../lib/oidc/issuers.ts'
 import { openPeers } from '../../lib/peers/client.ts'
+import type { PolicyCaller } from '../../lib/policy/principals.ts'
 import { receiveLetter } from '../../lib/receive.ts'
 import { together } from '../../lib/regions/together.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
@@ -127,6 +130,8 @@ export class TestWorld {
       keyStore: together({ keyStore: ownKeys, materials, peers, now, log }),
       materials: this.store.materials,
       aliases: this.store.aliases,
+      grants: this.store.grants,
+      grantTokens: new GrantTokens(this.hsm),
       accessKeys: this.store.accessKeys,
       principals: this.store.principals,
       directory: directoryOf(this.store.principals),
@@ -202,6 +207,20 @@ export class TestWorld {
       principalId: of,
     } as const
     await this.open.accessKeys.create({ id, account: of, status: 'Active', principal, createdAt: this.nowMs, wrapped })
+  }
+
+  /** Somebody of any kind, whatever IAM keeps of anybody: for tests that are about who asks. */
+  async addCaller(principal: PolicyCaller & Pick<Caller, 'policies'>): Promise<Credentials> {
+    const { account: of } = principal
+    const id = `AKIA${randomUUID().replaceAll('-', '').slice(0, 16).toUpperCase()}`
+    const credentials = { accessKeyId: id, secretAccessKey: `${id}-guards-nothing-either` }
+    const wrapped = await this.hsm.wrapSecret(
+      ownerOfSecret({ account: of, id }),
+      secretKey(credentials.secretAccessKey),
+    )
+    const stored = { id, account: of, status: 'Active', principal, createdAt: this.nowMs, wrapped } as const
+    await this.store.accessKeys.create(stored as unknown as AccessKey)
+    return credentials
   }
 
   /** `POST /` with a target, signed by AWS's signer unless told otherwise. */

@@ -1,0 +1,78 @@
+import type { Grant, GrantPrincipal } from '../grants/grant.ts'
+import { granteePrefix, retirableSortValue } from '../grants/grant.ts'
+import type { Grants } from '../grants/ports.ts'
+import type { GrantConstraints } from '../policy/grants.ts'
+import type { PageRequest } from '../ports.ts'
+import { grantOperations } from '../schema/grants.ts'
+import type { Range, Table } from './client.ts'
+import { list, oneOf, optional, pairs, record, text, whole } from './fields.ts'
+import { fromItem, type Kind, toItem } from './items.ts'
+
+const grantAt = (keyId: string, id: string) => ({ PK: `KEY#${keyId}`, SK: `GRANT#${id}` })
+const grantsOf = (keyId: string) => ({ partition: `KEY#${keyId}`, prefix: 'GRANT#' }) as const
+const grantsTo = (keyId: string, bound: string) => ({
+  partition: `KEY#${keyId}`,
+  prefix: `GRANT#${granteePrefix(keyId, bound)}`,
+})
+const retirableBy = (bound: string) => ({ index: 'GSI1', partition: `RETIRE#${bound}`, prefix: 'GRANT#' }) as const
+
+const principal = record<GrantPrincipal>({ text, bound: text })
+
+export const grantKind: Kind<Grant> = {
+  type: 'grant',
+  fields: record<Grant>({
+    id: text,
+    keyId: text,
+    keyArn: text,
+    account: text,
+    issuingAccount: text,
+    createdAt: whole,
+    grantee: principal,
+    retiring: optional(principal),
+    operations: list(oneOf(grantOperations)),
+    constraints: optional(
+      record<GrantConstraints>({
+        EncryptionContextEquals: optional(pairs),
+        EncryptionContextSubset: optional(pairs),
+        SourceArn: optional(text),
+      }),
+    ),
+    name: optional(text),
+  }),
+  at: (grant) => ({
+    ...grantAt(grant.keyId, grant.id),
+    ...(grant.retiring && {
+      GSI1PK: retirableBy(grant.retiring.bound).partition,
+      GSI1SK: `GRANT#${retirableSortValue(grant)}`,
+    }),
+  }),
+}
+
+/** Those of a page that follow the last one of the page before, where a range begins within the sort value. */
+const within = (page: PageRequest, skipped: number): PageRequest =>
+  page.after === undefined ? page : { ...page, after: page.after.slice(skipped) }
+
+export function grantsIn(table: Table): Grants {
+  const listed = async (range: Range, page: PageRequest) => {
+    const { items, more } = await table.query(range, page)
+    return { items: items.map((item) => fromItem(grantKind, item)), more }
+  }
+  return {
+    async find(keyId, id) {
+      const item = await table.get(grantAt(keyId, id))
+      return item && fromItem(grantKind, item)
+    },
+    create: (grant) => table.create(toItem(grantKind, grant)),
+    remove: ({ keyId, id, createdAt }) => table.erase(grantAt(keyId, id), createdAt),
+    async ofGrantee(keyId, bound) {
+      const { items } = await listed(grantsTo(keyId, bound), { limit: Number.MAX_SAFE_INTEGER })
+      return items
+    },
+    list(keyId, page, bound) {
+      if (bound === undefined) return listed(grantsOf(keyId), page)
+      const range = grantsTo(keyId, bound)
+      return listed(range, within(page, range.prefix.length - grantsOf(keyId).prefix.length))
+    },
+    retirableBy: (bound, page) => listed(retirableBy(bound), page),
+  }
+}
