@@ -35,9 +35,9 @@ export const createGrant = operation({
   output: struct({ GrantToken: required(grantToken), GrantId: required(grantId) }),
   on: { KeyId: { by: 'key', states: states.grantable, foreign: true, fits: demandGrantFits } },
   demands: demandGrantMembers,
-  needs: ['grants', 'grantTokens'],
-  async run({ input, keys, place, now, uuid, grants, grantTokens }) {
-    const grant = await newGrant(input, { key: keys.KeyId, place, now, uuid, find: undefined })
+  needs: ['grants', 'grantTokens', 'directory'],
+  async run({ input, keys, place, now, uuid, grants, grantTokens, directory }) {
+    const grant = await newGrant(input, { key: keys.KeyId, place, now, uuid, directory })
     if (!input.DryRun) await storeGrant(grants, grant)
     return { GrantToken: await grantTokens.issue(grant, unique(uuid)), GrantId: grant.id }
   },

@@ -1,5 +1,5 @@
 import { refuseServiceFilter } from '../../lib/grants/creation.ts'
-import { entryOf } from '../../lib/grants/entries.ts'
+import { entriesOf } from '../../lib/grants/entries.ts'
 import { pageOfGrants } from '../../lib/grants/finding.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { endOf, pageOf, paging } from '../../lib/keys/pages.ts'
@@ -25,12 +25,12 @@ export const listGrants = operation({
   output: grantList,
   on: { KeyId: { by: 'key', states: states.present, foreign: true } },
   demands: refuseServiceFilter,
-  needs: ['grants'],
-  async run({ input, keys, place, grants }) {
+  needs: ['grants', 'directory'],
+  async run({ input, keys, place, grants, directory }) {
     const wanted = pageOf(input, paging.grants)
-    const { items, more } = await pageOfGrants(grants, keys.KeyId, input, wanted, place)
+    const { items, more } = await pageOfGrants(grants, keys.KeyId, input, wanted, place, directory)
     return {
-      Grants: items.map((grant) => entryOf(place.partition, grant)),
+      Grants: await entriesOf(items, place, directory),
       ...endOf(paging.grants, more, items.at(-1)?.id),
     }
   },

@@ -1,5 +1,5 @@
 import { demandRetiringMember } from '../../lib/grants/creation.ts'
-import { entryOf } from '../../lib/grants/entries.ts'
+import { entriesOf } from '../../lib/grants/entries.ts'
 import { retirableSortValue } from '../../lib/grants/grant.ts'
 import { retiringPrincipal } from '../../lib/grants/principals.ts'
 import { serve } from '../../lib/http/serve.ts'
@@ -18,14 +18,14 @@ export const listRetirableGrants = operation({
   output: grantList,
   on: {},
   demands: demandRetiringMember,
-  needs: ['grants'],
-  async run({ input, place, grants }) {
+  needs: ['grants', 'directory'],
+  async run({ input, place, grants, directory }) {
     const wanted = pageOf(input, paging.retirableGrants)
-    const bound = await retiringPrincipal(input.RetiringPrincipal ?? '', place, undefined)
+    const bound = await retiringPrincipal(input.RetiringPrincipal ?? '', place, directory)
     const { items, more } = await grants.retirableBy(bound, wanted)
     const last = items.at(-1)
     return {
-      Grants: items.map((grant) => entryOf(place.partition, grant)),
+      Grants: await entriesOf(items, place, directory),
       ...endOf(paging.retirableGrants, more, last && retirableSortValue(last)),
     }
   },

@@ -1,12 +1,13 @@
 import type { Place } from '../arn.ts'
 import { UnsupportedOperationException, ValidationException } from '../errors.ts'
+import type { Directory } from '../identity/ports.ts'
 import type { Key } from '../keys/key.ts'
 import type { GrantConstraints } from '../policy/grants.ts'
 import { Conflict } from '../ports.ts'
 import { type Grant, type GrantPrincipal, granteePrefix, halfId } from './grant.ts'
 import { demandOperations, type GrantOperation } from './operations.ts'
 import type { Grants } from './ports.ts'
-import { type FindPrincipal, grantPrincipal } from './principals.ts'
+import { grantPrincipal } from './principals.ts'
 
 interface GrantInput {
   readonly Operations: readonly GrantOperation[]
@@ -93,7 +94,7 @@ export interface Issue {
   readonly place: Place
   readonly now: number
   readonly uuid: () => string
-  readonly find: FindPrincipal | undefined
+  readonly directory: Directory
 }
 
 /** 32 hex digits that nobody else has. */
@@ -119,9 +120,9 @@ function idOf(grant: Omit<Grant, 'id'>, uuid: () => string): string {
 }
 
 /** The grant that a CreateGrant asks for; not stored yet. @throws InvalidArnException */
-export async function newGrant(input: GrantInput, { key, place, now, uuid, find }: Issue): Promise<Grant> {
+export async function newGrant(input: GrantInput, { key, place, now, uuid, directory }: Issue): Promise<Grant> {
   const named = (text: string, member: 'GranteePrincipal' | 'RetiringPrincipal'): Promise<GrantPrincipal> =>
-    grantPrincipal(text, member, place, find)
+    grantPrincipal(text, member, place, directory)
   const { RetiringPrincipal, Name } = input
   const constraints = constraintsOf(input.Constraints)
   const grant = {

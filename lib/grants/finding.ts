@@ -1,6 +1,7 @@
 import type { Place } from '../arn.ts'
 import { InvalidGrantIdException, InvalidGrantTokenException, NotFoundException } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
+import type { Directory } from '../identity/ports.ts'
 import type { Key } from '../keys/key.ts'
 import type { GrantConstraints, PolicyGrant } from '../policy/grants.ts'
 import type { Page, PageRequest, Read } from '../ports.ts'
@@ -74,11 +75,12 @@ export async function pageOfGrants(
   { GrantId, GranteePrincipal }: Filter,
   wanted: PageRequest,
   place: Place,
+  directory: Directory,
 ): Promise<Page<Grant>> {
   const bound =
     GranteePrincipal === undefined
       ? undefined
-      : (await grantPrincipal(GranteePrincipal, 'Input', place, undefined)).bound
+      : (await grantPrincipal(GranteePrincipal, 'Input', place, directory)).bound
   if (GrantId === undefined) return grants.list(key.id, wanted, bound)
   demandGrantId(GrantId)
   const grant = await grants.find(key.id, GrantId, { fresh: true })

@@ -10,8 +10,8 @@ export interface GrantPrincipal {
   /** As CreateGrant had it. */
   readonly text: string
   /**
-   * What callers are compared with: a unique id, with the session's name for one session of a role, wherever one is
-   * known; an account id; otherwise the ARN.
+   * What callers are compared with: the unique id of a user or role, with the session's name for one session of a
+   * role; an account id; the ARN of a federated user.
    */
   readonly bound: string
 }
@@ -52,13 +52,12 @@ export const isGrantId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text)
 /** Where a grant stands in the list of those that one principal may retire. */
 export const retirableSortValue = ({ keyId, id }: Pick<Grant, 'keyId' | 'id'>): string => `${keyId}#${id}`
 
-/** Every form in which a grant may be bound to this caller. */
+/** Every form in which a grant may be bound to this caller: of a federated user there is no record, so its ARN stands. */
 export function boundFormsOf(caller: Caller): readonly string[] {
-  if (caller.type === 'Root') return [caller.account]
-  const own = [caller.account, caller.arn]
-  if (caller.type === 'FederatedUser') return own
-  const role = caller.type === 'AssumedRole' ? [caller.roleArn, roleIdOf(caller) ?? caller.roleArn] : []
-  return [...own, caller.principalId, ...role]
+  const { type, account, arn, principalId } = caller
+  if (type === 'Root') return [account]
+  const roleId = roleIdOf(caller)
+  return [account, type === 'FederatedUser' ? arn : principalId, ...(roleId === undefined ? [] : [roleId])]
 }
 
 /** A grant as far as decisions go. */

@@ -1,39 +1,32 @@
 import { type Place, parseArn } from '../arn.ts'
 import { InvalidArnException, NotFoundException } from '../errors.ts'
+import type { Directory } from '../identity/ports.ts'
 import { type Principal, parsePrincipal } from '../policy/principals.ts'
 import type { GrantPrincipal } from './grant.ts'
 
-/** A user or role that there is. */
-export interface KnownPrincipal {
-  /** Unique id. */
-  readonly id: string
+interface Bound {
   readonly account: string
+  readonly bound: string
 }
-/** The user or role that an ARN or a unique id names; for a session, its role. Undefined when there is none. */
-export type FindPrincipal = (text: string) => Promise<KnownPrincipal | undefined>
 
-/** Absent until users and roles can be asked for: an ARN is then bound as it is. */
-type Lookup = FindPrincipal | undefined
-
-const needsNoLookup = ({ kind, id, session }: Principal): boolean =>
+/** No record is kept of accounts, nor of the sessions of federated users. */
+const isUnrecorded = ({ kind, id, session }: Principal): boolean =>
   kind === 'ACCOUNT' || (kind === 'SESSION' && id === undefined && session === undefined)
 
-async function boundTo(principal: Principal, find: Lookup): Promise<(KnownPrincipal & { bound: string }) | undefined> {
-  const { text, account = '', session } = principal
-  if (principal.kind === 'ACCOUNT') return { bound: account, account, id: account }
-  if (!find || needsNoLookup(principal)) return { bound: text, account, id: text }
-  const found = await find(text)
-  return found && { ...found, bound: session === undefined ? found.id : `${found.id}:${session}` }
-}
-
-/** A form that a grant can name; undefined for any other text. */
-function parsed(text: string): Principal | undefined {
+/**
+ * Whom a text means now, so that it never comes to mean somebody else: a user, a role or a role's session by unique
+ * id, of whom the session alone need not be there. Undefined when it means nobody.
+ */
+async function boundTo(text: string, { partition }: Pick<Place, 'partition'>, directory: Directory) {
   const principal = parsePrincipal('AWS', text)
-  return principal?.kind === 'ANYONE' ? undefined : principal
+  if (!principal || principal.kind === 'ANYONE') throw new InvalidArnException(`ARN is not valid: ${text}`)
+  const { kind, account = '', session } = principal
+  if (text.startsWith('arn:') && parseArn(text)?.partition !== partition) return
+  if (isUnrecorded(principal)) return { account, bound: kind === 'ACCOUNT' ? account : text } satisfies Bound
+  const found = await directory.find(text, { fresh: true })
+  if (!found) return
+  return { account: found.account, bound: session === undefined ? found.id : `${found.id}:${session}` } satisfies Bound
 }
-
-const isElsewhere = (text: string, { partition }: Pick<Place, 'partition'>): boolean =>
-  (parseArn(text)?.partition ?? partition) !== partition
 
 /**
  * Whom a grant is to name, or is to be looked for by.
@@ -44,11 +37,9 @@ export async function grantPrincipal(
   text: string,
   member: 'GranteePrincipal' | 'RetiringPrincipal' | 'Input',
   place: Place,
-  find: Lookup,
+  directory: Directory,
 ): Promise<GrantPrincipal> {
-  const principal = parsed(text)
-  if (!principal) throw new InvalidArnException(`ARN is not valid: ${text}`)
-  const found = isElsewhere(text, place) ? undefined : await boundTo(principal, find)
+  const found = await boundTo(text, place, directory)
   if (found) return { text, bound: found.bound }
   if (text.startsWith('arn:')) throw new InvalidArnException(`ARN does not refer to a valid principal: ${text}`)
   throw new InvalidArnException(`${member} does not refer to a valid principal${member === 'Input' ? '' : '.'}`)
@@ -56,12 +47,18 @@ export async function grantPrincipal(
 
 /**
  * Whose grants ListRetirableGrants lists: somebody of the caller's own account.
- * @throws InvalidArnException; NotFoundException also for somebody of another account
+ * @throws InvalidArnException; NotFoundException for nobody, and for somebody of another account
  */
-export async function retiringPrincipal(text: string, place: Place, find: Lookup): Promise<string> {
-  const principal = parsed(text)
-  if (!principal) throw new InvalidArnException(`ARN is not valid: ${text}`)
-  const found = isElsewhere(text, place) ? undefined : await boundTo(principal, find)
+export async function retiringPrincipal(text: string, place: Place, directory: Directory): Promise<string> {
+  const found = await boundTo(text, place, directory)
   if (found?.account !== place.account) throw new NotFoundException(`Retiring principal ${text} could not be found`)
   return found.bound
+}
+
+/** Who is gone is shown by unique id: whoever has the ARN since is not meant. A user or role is shown as it is now. */
+export async function shownPrincipal({ text, bound }: GrantPrincipal, directory: Directory): Promise<string> {
+  if (!/^A(?:ID|RO)A/.test(bound)) return text
+  const found = await directory.find(bound)
+  if (!found) return bound
+  return bound === found.id ? found.arn : text
 }

@@ -5,6 +5,7 @@ import { newKey } from '../../lib/keys/creation.ts'
 import type { Material } from '../../lib/keys/key.ts'
 import { newMaterial, publicKeyOf } from '../../lib/keys/materials.ts'
 import { defaultKeyPolicy } from '../../lib/policy/default-policy.ts'
+import { addUser } from './identities.ts'
 import { wrapFor } from './import.ts'
 import { account, base64, region, type TestWorld } from './world.ts'
 import { storeInput } from './xks-proxy.ts'
@@ -98,6 +99,7 @@ export async function stage(world: TestWorld): Promise<Stage> {
   const connected = (await world.call('CreateCustomKeyStore', storeInput('connected'))).json.CustomKeyStoreId
   await world.call('ConnectCustomKeyStore', { CustomKeyStoreId: connected })
   const disconnected = (await world.call('CreateCustomKeyStore', storeInput('disconnected'))).json.CustomKeyStoreId
+  await addUser(world, 'somebody')
   const granted = await world.call('CreateGrant', grantInput(keyId))
   return {
     keyId,

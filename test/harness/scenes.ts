@@ -65,7 +65,7 @@ async function granted({ call, KeyId }: Scene): Promise<string> {
   const account = String(Arn).split(':')[4]
   const { GrantId } = await call('CreateGrant', {
     KeyId,
-    GranteePrincipal: `arn:aws:iam::${account}:role/Orders`,
+    GranteePrincipal: `arn:aws:iam::${account}:root`,
     RetiringPrincipal: `arn:aws:iam::${account}:root`,
     Operations: ['Decrypt', 'GenerateDataKey'],
     Constraints: { EncryptionContextSubset: { Department: 'IT' } },

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aliasArn, keyArn } from '../../lib/arn.ts'
+import { type Grant, granteePrefix } from '../../lib/grants/grant.ts'
 import type { AccessKey } from '../../lib/identity/caller.ts'
 import type { Alias, Key, Material } from '../../lib/keys/key.ts'
 
@@ -44,6 +45,21 @@ export const aMaterial = (keyId: string): Material => ({
   createdAt,
   wrapped: wrapped(),
 })
+
+/** Of somebody, on a key; ids of one grantee's grants on one key begin alike. */
+export function aGrant(keyId: string, bound = 'AIDAEXAMPLE', given: Partial<Grant> = {}): Grant {
+  return {
+    id: `${granteePrefix(keyId, bound)}${randomBytes(16).toString('hex')}`,
+    keyId,
+    keyArn: keyArn(place, keyId),
+    account: place.account,
+    issuingAccount: place.account,
+    createdAt,
+    grantee: { text: `arn:aws:iam::${place.account}:user/of-${bound}`, bound },
+    operations: ['Encrypt', 'Decrypt'],
+    ...given,
+  }
+}
 
 export const anAlias = (name: string, targetKeyId: string, given: Partial<Alias> = {}): Alias => ({
   name,

@@ -10,6 +10,7 @@ import { createTableIfMissing } from '../../../lib/store/table.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
+import { keepsGrants } from './grants.contract.ts'
 import { keepsPrincipals } from './principals.contract.ts'
 
 interface Opened {
@@ -74,6 +75,7 @@ function keepsTheContract(open: () => Promise<Opened>): void {
   }, 60_000)
   afterAll(() => opened.close())
 
+  keepsGrants(() => store)
   keepsPrincipals(() => store)
 
   describe('keys', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KMSInternalException } from '../../../lib/errors.ts'
 import { type Key, keyStates } from '../../../lib/keys/key.ts'
+import { grantKind } from '../../../lib/store/grants.ts'
 import {
   accessKeyKind,
   aliasKind,
@@ -24,7 +25,7 @@ import {
 } from '../../../lib/store/principals.ts'
 import { openStore } from '../../../lib/store/store.ts'
 import { aGroup, aManagedPolicy, aProvider, aRole, aUser } from '../../harness/identities.ts'
-import { aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
+import { aGrant, aKey, aMaterial, anAccessKey, anAlias, withDirectory } from '../../harness/store.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 200 })
 const tagKey = fc.oneof(
@@ -157,6 +158,7 @@ const pending: Key = aKey({ tags: { a: 'b' }, state: 'PendingDeletion', deletion
 describe.each([
   { what: 'key', ...read(keyKind, pending) },
   { what: 'material', ...read(materialKind, aMaterial('some-key')) },
+  { what: 'grant', ...read(grantKind, aGrant('some-key')) },
   { what: 'alias', ...read(aliasKind, anAlias('alias/x', 'some-key')) },
   {
     what: 'use',
