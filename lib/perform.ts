@@ -22,7 +22,6 @@ import {
   type Hear,
   permitsUnder,
 } from './authorize.ts'
-import type { Attestation } from './crypto/attestation.ts'
 import {
   DependencyTimeoutException,
   DryRunOperationException,
@@ -37,7 +36,7 @@ import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
 import { asOf } from './keys/imports.ts'
 import type { Key, KeyState } from './keys/key.ts'
-import { recipientOf } from './keys/recipients.ts'
+import { attestationNote, recipientOf } from './keys/recipients.ts'
 import { demandState } from './keys/states.ts'
 import { daysWithoutUse } from './keys/usage.ts'
 import type { Answered } from './metrics/metrics.ts'
@@ -265,14 +264,6 @@ async function beginChange(entry: AuditEntry, world: World): Promise<void> {
   const intent = entry.begins(world.uuid())
   if (intent) await world.audit.write(intent)
 }
-
-/** As CloudTrail tells of an enclave. */
-const attestationNote = ({ moduleId, pcrs }: Attestation): Input => ({
-  recipient: {
-    attestationDocumentModuleId: moduleId,
-    attestationDocumentEnclaveImageDigest: Buffer.from(pcrs.get(0) ?? []).toString('hex'),
-  },
-})
 
 /** Own ciphertext before usage, usage before state, state before algorithm: AWS's order (kms-api.md §2.3). */
 function demandFit(operation: AnyOperation, each: Resolved, state: KeyState, input: Input): void {

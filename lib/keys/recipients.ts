@@ -38,3 +38,11 @@ export async function answerTo<const N extends string>(
     })),
   )
 }
+
+/** As CloudTrail tells of an enclave. */
+export const attestationNote = ({ moduleId, pcrs }: Attestation): Readonly<Record<string, unknown>> => ({
+  recipient: {
+    attestationDocumentModuleId: moduleId,
+    attestationDocumentEnclaveImageDigest: Buffer.from(pcrs.get(0) ?? []).toString('hex'),
+  },
+})
