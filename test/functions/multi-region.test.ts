@@ -4,6 +4,7 @@ import { handler as destroy } from '../../functions/scheduled/delete-key.ts'
 import { handler as rotate } from '../../functions/scheduled/rotate-key.ts'
 import { handler as synchronize } from '../../functions/scheduled/synchronize-multi-region-key.ts'
 import { useWorld } from '../../lib/runtime.ts'
+import { addUser } from '../harness/identities.ts'
 import { wrapFor } from '../harness/import.ts'
 import { account, base64, TestWorld } from '../harness/world.ts'
 
@@ -226,13 +227,64 @@ describe('ReplicateKey', () => {
     ])
   })
 
-  test('asks for the permission to create a key there, with tags and of that kind', async () => {
+  test('may be denied by Region', async () => {
     const Policy = denying('kms:ReplicateKey', { StringEquals: { 'kms:ReplicaRegion': 'eu-west-1' } })
     const { KeyId } = await east.key({ MultiRegion: true, Policy })
     expect((await failure(east, 'ReplicateKey', { KeyId, ReplicaRegion: 'eu-west-1' }))[0]).toBe(
       'AccessDeniedException',
     )
     await done(east, 'ReplicateKey', { KeyId, ReplicaRegion: 'us-west-2' })
+  })
+
+  test('asks for the permission to create such a key there, and to tag it', async () => {
+    const { KeyId } = await east.key({ MultiRegion: true })
+    const statement = (Action: string, Condition?: object, Effect = 'Allow') => ({
+      Effect,
+      Action,
+      Resource: '*',
+      ...(Condition && { Condition }),
+    })
+    const Tags = [{ TagKey: 'a', TagValue: 'b' }]
+    const replicate = statement('kms:ReplicateKey')
+    const create = statement('kms:CreateKey', { StringEquals: { 'aws:RequestedRegion': 'us-west-2' } })
+    const here = statement('kms:CreateKey', { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } })
+    const replicas = { StringEquals: { 'kms:MultiRegionKeyType': 'REPLICA' }, Bool: { 'kms:MultiRegion': 'true' } }
+    const specs = { StringEquals: { 'kms:KeySpec': 'SYMMETRIC_DEFAULT' } }
+    const cases: [readonly object[], object, string | undefined][] = [
+      [[replicate], {}, 'kms:CreateKey'],
+      [[replicate, here], {}, 'kms:CreateKey'],
+      [[replicate, create, statement('kms:CreateKey', replicas, 'Deny')], {}, 'kms:CreateKey'],
+      [[replicate, create, statement('kms:CreateKey', specs, 'Deny')], {}, 'kms:CreateKey'],
+      [[replicate, create], { Tags }, 'kms:TagResource'],
+      [[create], {}, 'kms:ReplicateKey'],
+      [[replicate, create], {}, undefined],
+    ]
+    for (const [at, [Statement, more, denied]] of cases.entries()) {
+      const inline = { own: JSON.stringify({ Version: '2012-10-17', Statement }) }
+      const { credentials } = await addUser(east, `user-${at}`, { inline })
+      const input = { KeyId, ReplicaRegion: 'us-west-2', ...more }
+      const { status, json } = await east.call('ReplicateKey', input, credentials)
+      if (denied === undefined) expect([status, json.message]).toEqual([200, undefined])
+      else {
+        const text = expect.stringMatching(new RegExp(`is not authorized to perform: ${denied} on resource`))
+        expect([at, json.__type, json.message]).toEqual([at, 'AccessDeniedException', text])
+      }
+    }
+  })
+
+  test('gives whom its policy names what it says in the other Region, where there is somebody of that name', async () => {
+    const bob = (await addUser(east, 'bob')).user
+    const { KeyId } = await east.key({ MultiRegion: true })
+    const Policy = policyWith({ Effect: 'Allow', Principal: { AWS: bob.arn }, Action: 'kms:Encrypt', Resource: '*' })
+    const input = { KeyId, ReplicaRegion: 'us-west-2', Policy }
+    expect(await failure(east, 'ReplicateKey', input)).toEqual([
+      'MalformedPolicyDocumentException',
+      'Policy contains a statement with one or more invalid principals.',
+    ])
+    const { credentials } = await addUser(west, 'bob')
+    await done(east, 'ReplicateKey', input)
+    const { status } = await west.call('Encrypt', { KeyId, Plaintext: base64('x') }, credentials)
+    expect(status).toBe(200)
   })
 })
 
