@@ -13,7 +13,7 @@ import {
 import { asKmsError, replyOf } from './failures.ts'
 import { peerAccessKeyId, peerService, peerSigningKey } from './identity/peer-signature.ts'
 import { readSignature, signatureMatches } from './identity/sigv4.ts'
-import { arnIn } from './keys/regions.ts'
+import { arnIn, regionOf } from './keys/regions.ts'
 import type { Request } from './operation.ts'
 import { maxBodyBytes, type World } from './perform.ts'
 import { Conflict, type Keys } from './ports.ts'
@@ -44,9 +44,9 @@ export async function receiveLetter(request: Request, world: PeerWorld): Promise
   try {
     const letter = await authentic(request, world)
     await demandSound(letter, world, world.hsm)
-    const arn = arnIn(letter.key, world.region)
-    const event = { eventName: eventNames[letter.kind], key: { arn, account: letter.key.account } }
-    const details = { kind: letter.kind, from: letter.key.multiRegion?.primary ?? '' }
+    const { kind, key } = letter
+    const event = { eventName: eventNames[kind], key: { arn: arnIn(key, world.region), account: key.account } }
+    const details = { kind, from: kind === 'create' ? key.multiRegion?.primary : regionOf(key) }
     await world.audit.write(serviceRecord({ ...event, details }, circumstances(world)))
     return { status: 200, body: world.letters.writeAnswer(await received(letter, world)) }
   } catch (thrown) {

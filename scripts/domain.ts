@@ -31,6 +31,7 @@ import {
   newDomainKeys,
   newStaging,
   number,
+  runCommand,
   settleKey,
   settleKeys,
   type Token,
@@ -198,11 +199,4 @@ function main(): void {
   }
 }
 
-if (import.meta.main) {
-  try {
-    main()
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    process.exitCode = 1
-  }
-}
+if (import.meta.main) runCommand(main)

@@ -566,11 +566,14 @@ function main(): void {
   if (escrowFile) console.log(`Escrow: ${escrowFile}. Keep it and a copy of the PIN elsewhere.`)
 }
 
-if (import.meta.main) {
+/** Runs a command that says in one line what is wrong. */
+export function runCommand(command: () => void): void {
   try {
-    main()
+    command()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
   }
 }
+
+if (import.meta.main) runCommand(main)

@@ -200,7 +200,9 @@ function following(own: Key, other: Key): Key {
     return { ...sharedImport(each), state, ...(validTo !== undefined && { validTo }) }
   })
   const family = unannounced(theirs)
-  const reports = mine.untold && family.primary !== regionOf(own)
+  // What one primary key was told, or was to be, its successor may not know.
+  const knows = family.primary === mine.primary || !holdsStaged(own)
+  const reports = family.primary !== regionOf(own) && (mine.untold || !knows)
   const key: Key = {
     ...shared,
     ...split(own).own,

@@ -29,7 +29,8 @@ export async function demandSound({ kind, key, materials }: Letter, place: Omit<
   const own = kind !== 'create' && from === place.region
   const fits = ({ keyId, account, spec }: Material) => keyId === key.id && account === key.account && spec === key.spec
   const shareable = key.multiRegion !== undefined && isMultiRegionId(key.id) && !key.keyStore
-  if (!shareable || !named || own || !materials.every(fits)) {
+  const begun = kind === 'create' && (key.state !== 'Creating' || key.multiRegion?.primary === place.region)
+  if (!shareable || begun || !named || own || !materials.every(fits)) {
     throw new ValidationException('The letter is not about a multi-Region key of another Region.')
   }
   for (const material of materials) await hsm.assertBound(material)
@@ -74,12 +75,13 @@ async function create({ key: asked, materials }: Letter, own: Key | undefined, p
   return key
 }
 
+/** What is here already stays as it is: material never changes. */
 async function keep(materials: readonly Material[], ports: ReceptionPorts): Promise<void> {
   for (const material of materials) {
+    if (await ports.materials.find(material.keyId, material.id)) continue
     try {
       await ports.materials.create(material)
     } catch (error) {
-      // It is here: a material never changes.
       if (!(error instanceof Conflict)) throw error
     }
   }

@@ -55,9 +55,14 @@ export async function replicate(
  * @throws DependencyTimeoutException while it cannot be told: the deletion is finished another time
  */
 export async function leaveFamily(peers: Peers, key: Key): Promise<void> {
-  const { multiRegion } = key
-  if (!multiRegion || multiRegionTypeOf(key) === 'PRIMARY') return
-  await peers.send(multiRegion.primary, { kind: 'leave', key, materials: [] })
+  if (!key.multiRegion || multiRegionTypeOf(key) === 'PRIMARY') return
+  let primary = key.multiRegion.primary
+  // It may have moved since this one heard of it last; whoever it was knows where to, and so on.
+  for (const asked = new Set([regionOf(key)]); !asked.has(primary); ) {
+    asked.add(primary)
+    const there = await peers.send(primary, { kind: 'leave', key, materials: [] })
+    primary = there?.multiRegion?.primary ?? primary
+  }
 }
 
 /**

@@ -483,6 +483,20 @@ describe('deletion', () => {
   })
 })
 
+test('a replica that has not heard where its primary went still leaves its family', async () => {
+  const KeyId = await family()
+  await done(east, 'ReplicateKey', { KeyId, ReplicaRegion: 'eu-west-1' })
+  const europe = await east.neighbour('eu-west-1')
+  await done(europe, 'ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 })
+  east.network.cut.set('eu-west-1', 0)
+  await done(east, 'UpdatePrimaryRegion', { KeyId, PrimaryRegion: 'us-west-2' })
+  expect((await europe.store.keys.find(KeyId))?.multiRegion?.primary).toBe('us-east-1')
+  east.nowMs += 7 * dayMs
+  expect(await run(europe, destroy)).toMatchObject({ done: 1, failed: 0 })
+  const replicas = (await metadata(west, KeyId)).MultiRegionConfiguration.ReplicaKeys
+  expect(replicas.map(({ Region }: { Region: string }) => Region)).toEqual(['us-east-1'])
+})
+
 describe('UpdatePrimaryRegion', () => {
   const roles = async (KeyId: string) => [
     (await metadata(east, KeyId)).MultiRegionConfiguration.MultiRegionKeyType,
@@ -655,6 +669,25 @@ describe('imported material', () => {
     await done(east, 'RotateKeyOnDemand', { KeyId })
     expect(await states(west, KeyId)).toEqual(['NON_CURRENT IMPORTED', 'CURRENT IMPORTED'])
     expect(await decrypt(west, await encrypt(east, KeyId, 'second'))).toBe('second')
+  })
+
+  test('that is staged in a replica is known to a new primary, though its predecessor never heard of it', async () => {
+    const KeyId = await externalFamily()
+    await importInto(west, KeyId, 1)
+    await done(east, 'ReplicateKey', { KeyId, ReplicaRegion: 'eu-west-1' })
+    const europe = await east.neighbour('eu-west-1')
+    await importInto(europe, KeyId, 1)
+    await importInto(east, KeyId, 2, { ImportType: 'NEW_KEY_MATERIAL' })
+    await importInto(west, KeyId, 2)
+    east.network.cut.set('us-east-1', 0)
+    await importInto(europe, KeyId, 2)
+    east.network.cut.clear()
+    await done(east, 'UpdatePrimaryRegion', { KeyId, PrimaryRegion: 'us-west-2' })
+    east.nowMs += 60_000
+    await run(europe, synchronize)
+    expect((await states(west, KeyId))[1]).toBe('PENDING_ROTATION IMPORTED')
+    await done(west, 'RotateKeyOnDemand', { KeyId })
+    expect(await decrypt(europe, await encrypt(west, KeyId, 'second'))).toBe('second')
   })
 
   test('that is staged is forgotten everywhere by the primary key, and by a replica only there', async () => {

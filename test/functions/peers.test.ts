@@ -137,6 +137,12 @@ describe('a letter', () => {
       { kind: 'create', key: { ...single, multiRegion: later } as Key, materials: [] },
       { kind: 'tell', key: here as Key, materials: [] },
       { kind: 'create', key, materials: [] },
+      { kind: 'create', key: { ...(here as Key), state: 'Enabled' }, materials: [] },
+      {
+        kind: 'create',
+        key: { ...(here as Key), state: 'Creating', multiRegion: { ...later, primary: 'us-west-2' } },
+        materials: [],
+      },
       { kind: 'tell', key: none, materials: [] },
       { kind: 'tell', key: { ...key, usage: 'SIGN_VERIFY', multiRegion: later }, materials: [] },
       { kind: 'tell', key: { ...key, spec: 'HMAC_256', multiRegion: later }, materials: [] },
