@@ -58,3 +58,16 @@ export const curves = {
 } as const satisfies Record<string, CurveRow>
 
 export type Curve = CurveRow
+
+/** GB/T 32918.5. Apart: it is used for signatures of its own kind alone. */
+export const sm2Curve = {
+  name: 'SM2',
+  oid: '1.2.156.10197.1.301',
+  bytes: 32,
+  p: 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn,
+  a: -3n,
+  b: 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n,
+  order: 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123n,
+  x: 0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7n,
+  y: 0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0n,
+} as const satisfies CurveRow & { readonly b: bigint }

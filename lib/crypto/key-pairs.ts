@@ -3,7 +3,7 @@ import { createECDH, createPrivateKey, createPublicKey, generateKeyPair as gener
 import { promisify } from 'node:util'
 import { concat } from '../bytes.ts'
 import { UnsupportedOperationException } from '../errors.ts'
-import { type Curve, curves } from './curves.ts'
+import { type Curve, curves, sm2Curve } from './curves.ts'
 import { bitString, ecPublicKey, explicit, integer, objectIdentifier, octetString, sequence } from './der.ts'
 import { numberOf } from './numbers.ts'
 
@@ -85,13 +85,14 @@ const keyPairSpecs: Readonly<Record<string, Generation>> = {
   ECC_NIST_P384: elliptic(curves.ECC_NIST_P384),
   ECC_NIST_P521: elliptic(curves.ECC_NIST_P521),
   ECC_SECG_P256K1: elliptic(curves.ECC_SECG_P256K1),
+  SM2: elliptic(sm2Curve),
   ECC_NIST_EDWARDS25519: seeded('302e020100300506032b657004220420', 32),
   ML_KEM_512: seeded('3054020100300b060960864801650304040104428040', 64),
   ML_KEM_768: seeded('3054020100300b060960864801650304040204428040', 64),
   ML_KEM_1024: seeded('3054020100300b060960864801650304040304428040', 64),
 }
 
-/** @throws UnsupportedOperationException for a spec that is not served: SM2 */
+/** @throws UnsupportedOperationException for a spec that is not served */
 export async function generateKeyPair(spec: string, random: Random): Promise<KeyPair> {
   const generation = keyPairSpecs[spec]
   if (!generation) throw new UnsupportedOperationException(`KeyPairSpec ${spec} is not supported in this Region`)

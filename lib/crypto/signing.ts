@@ -5,6 +5,7 @@ import { verifyEcdsaDigest } from './ecdsa.ts'
 import { verifyEd25519ph } from './ed25519ph.ts'
 import { verifyMlDsaMu } from './ml-dsa.ts'
 import { type SignatureHash, signatureHashes, verifyPkcs1Digest, verifyPssDigest } from './rsa.ts'
+import { verifySm2 } from './sm2.ts'
 
 type Verification = (key: KeyObject, message: Uint8Array, signature: Uint8Array) => boolean
 
@@ -69,6 +70,7 @@ export const signingAlgorithms: Readonly<Record<string, SigningRow>> = {
   ECDSA_SHA_512: ecdsa('sha512'),
   ED25519_SHA_512: { RAW: { verify: whole(null) } },
   ED25519_PH_SHA_512: { DIGEST: { bytes: 64, verify: prehashed } },
+  SM2DSA: { RAW: { verify: verifySm2 }, DIGEST: { bytes: 32 } },
   ML_DSA_SHAKE_256: { RAW: { verify: whole(null) }, EXTERNAL_MU: { bytes: 64, verify: externalMu } },
 }
 

@@ -19,6 +19,8 @@ interface SpecRow {
   readonly family: 'symmetric' | 'asymmetric' | 'hmac'
   /** What a key of this spec may be made for, and with which algorithms it then works. */
   readonly algorithms: Readonly<Partial<Record<KeyUsage, readonly string[]>>>
+  /** What AWS lets a key of this spec be made for beyond that, and this runtime cannot do: refused, never replaced. */
+  readonly unserved?: readonly KeyUsage[]
   /** Absent where keys of the spec may be imported. */
   readonly importable?: false
 }
@@ -61,6 +63,12 @@ export const keySpecs = {
   HMAC_256: hmac('HMAC_SHA_256'),
   HMAC_384: hmac('HMAC_SHA_384'),
   HMAC_512: hmac('HMAC_SHA_512'),
+  SM2: {
+    family: 'asymmetric',
+    algorithms: { SIGN_VERIFY: ['SM2DSA'] },
+    unserved: ['ENCRYPT_DECRYPT', 'KEY_AGREEMENT'],
+    importable: false,
+  },
   ML_DSA_44: mlDsa,
   ML_DSA_65: mlDsa,
   ML_DSA_87: mlDsa,
@@ -74,5 +82,8 @@ export type KeySpec = keyof typeof keySpecs
 /** The algorithms of a spec for one usage; none where it may not be used so. */
 export const algorithmsOf = (spec: KeySpec, usage: KeyUsage): readonly string[] =>
   (keySpecs[spec] as SpecRow).algorithms[usage] ?? []
+
+export const isServed = (spec: KeySpec, usage: KeyUsage): boolean =>
+  !(keySpecs[spec] as SpecRow).unserved?.includes(usage)
 
 export const isImportable = (spec: KeySpec): boolean => (keySpecs[spec] as SpecRow).importable !== false

@@ -147,6 +147,7 @@ export const kindsOf = (profile: Profile): Readonly<Record<KeySpec, Kind>> => ({
   HMAC_256: hmac(32, mechanism.hmacSha256),
   HMAC_384: hmac(48, mechanism.hmacSha384),
   HMAC_512: hmac(64, mechanism.hmacSha512),
+  SM2: seed(seedKinds.SM2),
   ML_DSA_44: seed(seedKinds.ML_DSA_44),
   ML_DSA_65: seed(seedKinds.ML_DSA_65),
   ML_DSA_87: seed(seedKinds.ML_DSA_87),

@@ -20,7 +20,7 @@ import { bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Root, Roots } from './roots.ts'
 import { parseSealed, sealedBlob, sealedContext, sealedIv } from './sealed.ts'
-import { publicKeyOf, type SeedKind } from './seeds.ts'
+import { isSeed, publicKeyOf, type SeedKind } from './seeds.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -113,7 +113,8 @@ export class Materials {
   }
 
   #generateSeed(owner: Owner, kind: SeedKind): NewKey {
-    const seed = this.#session.random(kind.seedBytes)
+    let seed = this.#session.random(kind.seedBytes)
+    while (!isSeed(kind, seed)) seed = this.#session.random(kind.seedBytes)
     try {
       return { publicKey: publicKeyOf(kind, seed), wrapped: this.sealSeed(owner, seed), protection: 'SEALED' }
     } finally {

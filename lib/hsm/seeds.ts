@@ -1,7 +1,10 @@
 import { createHash, createPrivateKey, createPublicKey, decapsulate, type PrivateKeyInput, sign } from 'node:crypto'
 import { concat, fromHex } from '../bytes.ts'
+import { sm2Curve } from '../crypto/curves.ts'
 import { signEd25519ph } from '../crypto/ed25519ph.ts'
 import { signMlDsaMu } from '../crypto/ml-dsa.ts'
+import { bytesOf } from '../crypto/numbers.ts'
+import { signSm2 } from '../crypto/sm2.ts'
 import type { KeySpec } from '../crypto/specs.ts'
 import { KMSInternalException } from '../errors.ts'
 import type { MessageType } from '../ports.ts'
@@ -11,10 +14,18 @@ export interface SeedKind {
   readonly seedBytes: number
   /** PKCS #8 (RFC 8410; the seed-only form of RFC 9881 and RFC 9935) up to the seed, which ends it. */
   readonly prefix: Uint8Array
+  /** Of seeds that are numbers, big-endian: they are more than zero, and less than this. */
+  readonly below?: Uint8Array
 }
 
 export const seedKinds = {
   ECC_NIST_EDWARDS25519: { seedBytes: 32, prefix: fromHex('302e020100300506032b657004220420') },
+  // From 1 to the order less 2 (GB/T 32918.1).
+  SM2: {
+    seedBytes: 32,
+    prefix: fromHex('3041020100301306072a8648ce3d020106082a811ccf5501822d042730250201010420'),
+    below: bytesOf(sm2Curve.order - 1n, 32),
+  },
   ML_DSA_44: { seedBytes: 32, prefix: fromHex('3034020100300b060960864801650304031104228020') },
   ML_DSA_65: { seedBytes: 32, prefix: fromHex('3034020100300b060960864801650304031204228020') },
   ML_DSA_87: { seedBytes: 32, prefix: fromHex('3034020100300b060960864801650304031304228020') },
@@ -44,6 +55,10 @@ export const publicKeyOf = (kind: SeedKind, seed: Uint8Array): Uint8Array =>
     (key) => new Uint8Array(createPublicKey(createPrivateKey(key)).export({ format: 'der', type: 'spki' })),
   )
 
+/** Whether random bytes can be a seed of the kind: all but one in 2^32 can. */
+export const isSeed = ({ below }: SeedKind, seed: Uint8Array): boolean =>
+  below === undefined || (Buffer.compare(seed, below) < 0 && seed.some((byte) => byte !== 0))
+
 export interface SeedMessage {
   readonly type: MessageType
   readonly message: Uint8Array
@@ -69,6 +84,11 @@ export const seedSigners: Readonly<Record<string, SeedSigner>> = {
   ED25519_PH_SHA_512: (_kind, seed, asked) => {
     demandType(asked, 'DIGEST')
     return signEd25519ph(seed, createHash('sha512').update(asked.message).digest(), asked.random)
+  },
+  SM2DSA: (kind, seed, asked) => {
+    demandType(asked, 'RAW')
+    const spki = publicKeyOf(kind, seed)
+    return withKey(kind, seed, (key) => signSm2(key, spki, asked.message))
   },
   // node:crypto offers no way to sign mu itself.
   ML_DSA_SHAKE_256: (kind, seed, asked) =>

@@ -1,5 +1,13 @@
 import { keyArn, type Place } from '../arn.ts'
-import { algorithmsOf, isImportable, type KeyOrigin, type KeySpec, type KeyUsage, keySpecs } from '../crypto/specs.ts'
+import {
+  algorithmsOf,
+  isImportable,
+  isServed,
+  type KeyOrigin,
+  type KeySpec,
+  type KeyUsage,
+  keySpecs,
+} from '../crypto/specs.ts'
 import { UnsupportedOperationException, ValidationException } from '../errors.ts'
 import { demandCustodyMembers } from './custody-members.ts'
 import { isMultiRegionId } from './identifiers.ts'
@@ -33,8 +41,10 @@ export function creatable(input: CreationInput): Pick<Key, 'spec' | 'usage' | 'o
       'You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.',
     )
   }
-  if (!isKnown(spec)) throw new UnsupportedOperationException(`KeySpec ${spec} is not supported in this Region`)
   const usage = input.KeyUsage ?? 'ENCRYPT_DECRYPT'
+  if (!isKnown(spec) || !isServed(spec, usage)) {
+    throw new UnsupportedOperationException(`KeySpec ${spec} is not supported in this Region`)
+  }
   if (algorithmsOf(spec, usage).length === 0)
     throw new ValidationException(`KeyUsage ${usage} is not compatible with KeySpec ${spec}`)
   if (input.Origin === 'EXTERNAL' && !isImportable(spec)) {

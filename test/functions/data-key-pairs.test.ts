@@ -16,6 +16,7 @@ const pairs: readonly (readonly [string, number | undefined, number])[] = [
   ['ECC_NIST_P384', 194, 120],
   ['ECC_NIST_P521', 250, 158],
   ['ECC_SECG_P256K1', 144, 88],
+  ['SM2', 150, 91],
   ['ECC_NIST_EDWARDS25519', 48, 44],
   ['ML_KEM_512', 86, 822],
   ['ML_KEM_768', 86, 1206],
@@ -93,14 +94,6 @@ describe.each(['GenerateDataKeyPair', 'GenerateDataKeyPairWithoutPlaintext'])('%
     expect((await world.call(action, { KeyId: rsa.KeyId, KeyPairSpec: 'ECC_NIST_P256' })).json).toEqual({
       __type: 'DisabledException',
       message: `${rsa.Arn} is disabled.`,
-    })
-  })
-
-  test('refuses SM2 pairs', async () => {
-    const { KeyId } = await world.key()
-    expect((await world.call(action, { KeyId, KeyPairSpec: 'SM2' })).json).toEqual({
-      __type: 'UnsupportedOperationException',
-      message: 'KeyPairSpec SM2 is not supported in this Region',
     })
   })
 

@@ -64,7 +64,7 @@ describe('CreateKey', () => {
       'KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT',
     ],
     [
-      { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' },
+      { KeySpec: 'SM2', KeyUsage: 'KEY_AGREEMENT' },
       'UnsupportedOperationException',
       'KeySpec SM2 is not supported in this Region',
     ],

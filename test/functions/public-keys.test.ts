@@ -25,6 +25,7 @@ const kinds: readonly (readonly [string, string, string, readonly string[], numb
   ['ECC_NIST_P521', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_512'], 158],
   ['ECC_NIST_P521', 'KEY_AGREEMENT', 'KeyAgreementAlgorithms', ['ECDH'], 158],
   ['ECC_SECG_P256K1', 'SIGN_VERIFY', 'SigningAlgorithms', ['ECDSA_SHA_256'], 88],
+  ['SM2', 'SIGN_VERIFY', 'SigningAlgorithms', ['SM2DSA'], 91],
   ['ECC_NIST_EDWARDS25519', 'SIGN_VERIFY', 'SigningAlgorithms', ['ED25519_PH_SHA_512', 'ED25519_SHA_512'], 44],
   ['HMAC_224', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_224'], undefined],
   ['HMAC_256', 'GENERATE_VERIFY_MAC', 'MacAlgorithms', ['HMAC_SHA_256'], undefined],
@@ -116,13 +117,16 @@ describe('CreateKey', () => {
     },
   )
 
-  test('refuses SM2, and makes no key of another kind instead', async () => {
-    expect((await world.call('CreateKey', { KeySpec: 'SM2', KeyUsage: 'SIGN_VERIFY' })).json).toEqual({
-      __type: 'UnsupportedOperationException',
-      message: 'KeySpec SM2 is not supported in this Region',
-    })
-    expect((await world.call('ListKeys')).json.Keys).toEqual([])
-  })
+  test.each(['ENCRYPT_DECRYPT', 'KEY_AGREEMENT'])(
+    'refuses SM2 for %s, and makes no key of another kind instead',
+    async (KeyUsage) => {
+      expect((await world.call('CreateKey', { KeySpec: 'SM2', KeyUsage })).json).toEqual({
+        __type: 'UnsupportedOperationException',
+        message: 'KeySpec SM2 is not supported in this Region',
+      })
+      expect((await world.call('ListKeys')).json.Keys).toEqual([])
+    },
+  )
 
   test.each([
     ['ML_DSA_44', 'SIGN_VERIFY'],

@@ -217,6 +217,38 @@ describe.each([
   })
 })
 
+describe('SM2', () => {
+  const asked = { Message: message, SigningAlgorithm: 'SM2DSA' }
+
+  test('signs messages, otherwise each time, and verifies them', async () => {
+    const { KeyId, Arn } = await signingKey('SM2')
+    const { Signature } = (await world.call('Sign', { KeyId, ...asked })).json
+    expect((await world.call('Sign', { KeyId, ...asked })).json.Signature).not.toBe(Signature)
+    const verified = await world.call('Verify', { KeyId, ...asked, Signature })
+    expect(verified.json).toEqual({ KeyId: Arn, SignatureValid: true, SigningAlgorithm: 'SM2DSA' })
+    for (const wrong of [base64('x'), base64(bytesOf(Signature).subarray(1)), base64(new Uint8Array(6144))]) {
+      expect((await world.call('Verify', { KeyId, ...asked, Signature: wrong })).json).toEqual(invalidSignature)
+    }
+    const other = { KeyId, ...asked, Message: base64('other'), Signature }
+    expect((await world.call('Verify', other)).json).toEqual(invalidSignature)
+  })
+
+  test('refuses a digest, which this runtime can neither sign nor verify, on Sign and on Verify alike', async () => {
+    const { KeyId } = await signingKey('SM2')
+    const digested = { KeyId, ...asked, Message: digest('sha256'), MessageType: 'DIGEST' }
+    const refusal = {
+      __type: 'UnsupportedOperationException',
+      message: 'Message type DIGEST is not supported for algorithm SM2DSA.',
+    }
+    expect((await world.call('Sign', digested)).json).toEqual(refusal)
+    expect((await world.call('Verify', { ...digested, Signature: base64('x') })).json).toEqual(refusal)
+    expect((await world.call('Sign', { ...digested, MessageType: 'EXTERNAL_MU' })).json).toEqual({
+      __type: 'ValidationException',
+      message: 'Message type EXTERNAL_MU is incompatible with key spec SM2.',
+    })
+  })
+})
+
 describe('the order of refusals', () => {
   const asked = { Message: base64('x'), MessageType: 'DIGEST', SigningAlgorithm: 'RSASSA_PSS_SHA_256' }
 

@@ -4,6 +4,7 @@ import {
   createECDH,
   createHash,
   createPrivateKey,
+  createPublicKey,
   decapsulate,
   generateKeyPairSync,
   privateDecrypt,
@@ -17,8 +18,10 @@ import { ecdsaSignature, nothing, objectIdentifier, octetString, sequence } from
 import { signEd25519ph } from '../../lib/crypto/ed25519ph.ts'
 import { signMlDsaMu } from '../../lib/crypto/ml-dsa.ts'
 import { bytesOf, inverse, modulo, numberOf } from '../../lib/crypto/numbers.ts'
+import { signSm2 } from '../../lib/crypto/sm2.ts'
 import type { KeySpec } from '../../lib/crypto/specs.ts'
 import { InvalidCiphertextException } from '../../lib/errors.ts'
+import { seedKinds } from '../../lib/hsm/seeds.ts'
 import type { MessageType } from '../../lib/ports.ts'
 
 const bytes = (buffer: Uint8Array): Uint8Array => new Uint8Array(buffer)
@@ -49,6 +52,12 @@ const random = (length: number) => (): Made => ({ secret: bytes(randomBytes(leng
 const elliptic = (namedCurve: string) => (): Made => pair('ec', { namedCurve })
 const plain = (type: string) => (): Made => pair(type)
 
+/** PKCS#8 of random bytes, all but one in 2^32 of which are a private key. */
+const sm2 = (): Made => {
+  const secret = concat(seedKinds.SM2.prefix, randomBytes(seedKinds.SM2.seedBytes))
+  return { secret, publicKey: bytes(createPublicKey(opened(secret)).export({ format: 'der', type: 'spki' })) }
+}
+
 export const makers: Readonly<Record<KeySpec, () => Made>> = {
   SYMMETRIC_DEFAULT: random(32),
   RSA_2048: rsa(2048),
@@ -63,6 +72,7 @@ export const makers: Readonly<Record<KeySpec, () => Made>> = {
   HMAC_256: random(32),
   HMAC_384: random(48),
   HMAC_512: random(64),
+  SM2: sm2,
   ML_DSA_44: plain('ml-dsa-44'),
   ML_DSA_65: plain('ml-dsa-65'),
   ML_DSA_87: plain('ml-dsa-87'),
@@ -120,6 +130,10 @@ export function signWith(pkcs8: Uint8Array, algorithm: string, type: MessageType
   const pss = algorithm.startsWith('RSASSA_PSS')
   if (algorithm === 'ED25519_PH_SHA_512') {
     return signEd25519ph(pkcs8.subarray(-32), createHash('sha512').update(message).digest(), randomBytes(16))
+  }
+  if (algorithm === 'SM2DSA') {
+    const spki = createPublicKey(opened(pkcs8)).export({ format: 'der', type: 'spki' })
+    return signSm2({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' }, spki, message)
   }
   if (type === 'EXTERNAL_MU') {
     const { asymmetricKeyType: name = '' } = opened(pkcs8)

@@ -18,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { equal, utf8 } from '../../../lib/bytes.ts'
 import { curves } from '../../../lib/crypto/curves.ts'
 import { verifyEd25519ph } from '../../../lib/crypto/ed25519ph.ts'
+import { verifySm2 } from '../../../lib/crypto/sm2.ts'
 import { algorithmsOf, type KeySpec, keySpecs } from '../../../lib/crypto/specs.ts'
 import { InvalidCiphertextException, KeyUnavailableException, KMSInternalException } from '../../../lib/errors.ts'
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
@@ -61,7 +62,7 @@ const refused = async (promise: Promise<unknown>, type: typeof KMSInternalExcept
 }
 
 describe('a new key', () => {
-  const sealed = specs.filter((spec) => /EDWARDS|ML_/.test(spec))
+  const sealed = specs.filter((spec) => /EDWARDS|ML_|SM2/.test(spec))
 
   it.each(specs)('%s says truthfully where it is in clear when it is used', (spec) => {
     expect(materialFor(spec).protection).toBe(sealed.includes(spec) ? 'SEALED' : 'HSM')
@@ -120,7 +121,7 @@ const signings: readonly Case[] = having('SIGN_VERIFY').flatMap((spec) =>
   algorithmsOf(spec, 'SIGN_VERIFY').flatMap((algorithm) => {
     const types = algorithm.startsWith('ED25519_PH')
       ? (['DIGEST'] as const)
-      : /ED25519|ML_DSA/.test(algorithm)
+      : /ED25519|ML_DSA|SM2/.test(algorithm)
         ? (['RAW'] as const)
         : (['RAW', 'DIGEST'] as const)
     return types.map((type) => ({ spec, algorithm, type }))
@@ -139,6 +140,7 @@ function verifies({ spec, algorithm }: Case, whole: Uint8Array, signature: Uint8
       signature,
     )
   }
+  if (algorithm === 'SM2DSA') return verifySm2(key, whole, signature)
   if (/ED25519|ML_DSA/.test(algorithm)) return verify(null, whole, key, signature)
   const pss = algorithm.includes('PSS') && {
     padding: constants.RSA_PKCS1_PSS_PADDING,
@@ -197,6 +199,7 @@ describe('signing', () => {
     ['ECC_NIST_EDWARDS25519', 'ED25519_SHA_512', 'DIGEST'],
     ['ECC_NIST_EDWARDS25519', 'ED25519_PH_SHA_512', 'RAW'],
     ['ML_DSA_44', 'ML_DSA_SHAKE_256', 'DIGEST'],
+    ['SM2', 'SM2DSA', 'DIGEST'],
   ] as const)('%s with %s does not take a %s for another kind of message', (spec, algorithm, type) =>
     refused(
       hsm.sign(materialFor(spec), algorithm, type, new Uint8Array(64)),

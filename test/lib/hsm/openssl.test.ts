@@ -60,6 +60,7 @@ const making: Readonly<Partial<Record<KeySpec, readonly string[]>>> = {
   ECC_NIST_P521: curve('P-521'),
   ECC_SECG_P256K1: curve('secp256k1'),
   ECC_NIST_EDWARDS25519: ['-algorithm', 'ED25519'],
+  SM2: ['-algorithm', 'SM2'],
   ML_DSA_44: ['-algorithm', 'ML-DSA-44'],
   ML_DSA_65: ['-algorithm', 'ML-DSA-65'],
   ML_DSA_87: ['-algorithm', 'ML-DSA-87'],
@@ -90,6 +91,7 @@ describe.each(signings)('$algorithm with $spec', ({ spec, algorithm }) => {
   const pss = ['rsa_padding_mode:pss', 'rsa_pss_saltlen:digest', `rsa_mgf1_md:sha${hash}`]
   const how = [
     ...(/^(?:RSA|ECDSA)/.test(algorithm) ? ['-digest', `sha${hash}`] : []),
+    ...(algorithm === 'SM2DSA' ? ['-digest', 'sm3', '-pkeyopt', 'distid:1234567812345678'] : []),
     ...(algorithm.includes('PSS') ? pss.flatMap((option) => ['-pkeyopt', option]) : []),
   ]
   const message = randomBytes(1000)
