@@ -671,7 +671,10 @@ describe('imported material', () => {
     expect(await decrypt(west, await encrypt(east, KeyId, 'second'))).toBe('second')
   })
 
-  test('that is staged in a replica is known to a new primary, though its predecessor never heard of it', async () => {
+  test.each([
+    ['never heard of it', 'us-east-1'],
+    ['was told of it instead', 'eu-west-1'],
+  ])('that is staged in a replica is known to a new primary, though its predecessor %s', async (_, cut) => {
     const KeyId = await externalFamily()
     await importInto(west, KeyId, 1)
     await done(east, 'ReplicateKey', { KeyId, ReplicaRegion: 'eu-west-1' })
@@ -679,12 +682,14 @@ describe('imported material', () => {
     await importInto(europe, KeyId, 1)
     await importInto(east, KeyId, 2, { ImportType: 'NEW_KEY_MATERIAL' })
     await importInto(west, KeyId, 2)
-    east.network.cut.set('us-east-1', 0)
-    await importInto(europe, KeyId, 2)
+    const move = () => done(east, 'UpdatePrimaryRegion', { KeyId, PrimaryRegion: 'us-west-2' })
+    const stage = () => importInto(europe, KeyId, 2)
+    east.network.cut.set(cut, 0)
+    for (const act of cut === 'us-east-1' ? [stage] : [move, stage]) await act()
     east.network.cut.clear()
-    await done(east, 'UpdatePrimaryRegion', { KeyId, PrimaryRegion: 'us-west-2' })
+    if (cut === 'us-east-1') await move()
     east.nowMs += 60_000
-    await run(europe, synchronize)
+    for (const world of [east, europe]) await run(world, synchronize)
     expect((await states(west, KeyId))[1]).toBe('PENDING_ROTATION IMPORTED')
     await done(west, 'RotateKeyOnDemand', { KeyId })
     expect(await decrypt(europe, await encrypt(west, KeyId, 'second'))).toBe('second')
