@@ -52,6 +52,7 @@ const fullInput = ({ input }: AnyOperation) =>
 
 function sampleOf(name: string, shape: AnyShape): unknown {
   if (name === 'Tags') return [{ TagKey: '*tag*', TagValue: '' }]
+  if (name === 'Constraints') return { EncryptionContextEquals: { '*name*': '' }, SourceArn: '' }
   if (shape.kind === 'list') return ['']
   if (shape.kind === 'timestamp') return 0
   if (shape.kind === 'boolean') return true

@@ -7,13 +7,14 @@ import { type GrantsFor, proposedIn } from './grants/finding.ts'
 import { decisiveOf, type Grant } from './grants/grant.ts'
 import { isGrantable } from './grants/operations.ts'
 import type { GrantPorts } from './grants/ports.ts'
-import type { AttachedPolicy, Caller } from './identity/caller.ts'
+import type { Caller } from './identity/caller.ts'
+import { asksForAliases, ownSideOf } from './identity/own-side.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import type { Key } from './keys/key.ts'
-import { type AnyOperation, type Further, type Request, serviceOf, type Target } from './operation.ts'
-import { type Decision, type DecisionRequest, decide, type NamedPolicy } from './policy/decide.ts'
+import { keyPolicyOf } from './keys/policies.ts'
+import { type AnyOperation, type Further, type KeyRule, type Request, serviceOf, type Target } from './operation.ts'
+import { type Decision, type DecisionRequest, decide } from './policy/decide.ts'
 import type { PolicyDocument } from './policy/document.ts'
-import { parseStoredIdentityPolicy, parseStoredPolicy } from './policy/policies.ts'
 import { decideRetiring } from './policy/retiring.ts'
 import { type RequestContext, unclear } from './policy/variables.ts'
 import type { Aliases, Keys } from './ports.ts'
@@ -31,43 +32,7 @@ import { type Resolved, unknownCiphertextKey } from './resolve.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
-type Read = (text: string) => PolicyDocument | undefined
-const maxDocuments = 1000
-
-/** A policy is read once, not once a request. */
-function remembering(read: Read): Read {
-  const documents = new Map<string, PolicyDocument | undefined>()
-  return (text) => {
-    if (documents.has(text)) return documents.get(text)
-    if (documents.size >= maxDocuments) documents.clear()
-    const document = read(text)
-    documents.set(text, document)
-    return document
-  }
-}
-/** With whom it names: the same words may have been said of others. */
-const keyDocument = remembering((text) => {
-  const [policy = '', ids = '{}'] = text.split('\0')
-  return parseStoredPolicy(policy, new Map(Object.entries<string>(JSON.parse(ids))))
-})
-const namedText = ({ policy, principalIds }: Key): string =>
-  principalIds ? `${policy}\0${JSON.stringify(principalIds)}` : policy
-
-const identityDocument = remembering(parseStoredIdentityPolicy)
-
-type OwnSide = Pick<DecisionRequest, 'identityPolicies' | 'boundary' | 'sessionPolicies'>
-
-/** The policies that are attached to a caller. */
-export function ownSideOf({ policies }: Caller): OwnSide {
-  if (!policies) return {}
-  const { identity, boundary, session = [] } = policies
-  const named = ({ name, text }: AttachedPolicy): NamedPolicy => ({ name, document: identityDocument(text) })
-  return {
-    identityPolicies: identity.map(named),
-    ...(boundary && { boundary: named(boundary) }),
-    sessionPolicies: session.map(named),
-  }
-}
+type Granted = Required<Pick<DecisionRequest, 'grants' | 'encryptionContext' | 'proposedGrant'>>
 
 export interface Asked {
   readonly operation: AnyOperation
@@ -82,16 +47,6 @@ export interface Asked {
   /** What an operation that is on no key is asked for. */
   readonly resource?: string
 }
-
-/** Documented as asked of identity policies only, and of them seldom: a look-up that others are spared. */
-export function asksForAliases(caller: Caller): boolean {
-  const { identityPolicies = [], boundary, sessionPolicies = [] } = ownSideOf(caller)
-  return [...identityPolicies, ...(boundary ? [boundary] : []), ...sessionPolicies].some(({ document }) =>
-    document?.statements.some(({ conditions }) => conditions.some(({ key }) => key === 'kms:resourcealiases')),
-  )
-}
-
-type Granted = Required<Pick<DecisionRequest, 'grants' | 'encryptionContext' | 'proposedGrant'>>
 
 /** Hears of each decision, whatever it is. */
 export type Hear = (decision: Decision, action: string, resourceArn: string) => void
@@ -159,8 +114,9 @@ export async function authorize(
     const ofPair = rule.action?.startsWith('kms:ReEncrypt') ? [sameKey] : []
     const context = contextOf(general, () => fromKey(each, input), ...ofPair)
     // One that cannot be read allows nobody anything.
-    const keyPolicy = keyDocument(namedText(key))
-    const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }) }
+    const keyPolicy = keyPolicyOf(key)
+    const unseen = key.account === caller.account ? undefined : unseenKey(asked, each.alias ? undefined : key.arn, key)
+    const resource = { arn: key.arn, account: key.account, ...(keyPolicy && { keyPolicy }), ...(unseen && { unseen }) }
     const text = each.ciphertext ? unknownCiphertextKey : undefined
     const granted = async (): Promise<Granted> => ({
       grants: await grantsFor(key, caller),
@@ -195,6 +151,45 @@ export const demandFurther =
     }
   }
 
+/** The key id of no key: who names a key by its alias knows no other. */
+const noKeyId = '00000000-0000-0000-0000-000000000000'
+
+type Question = Omit<Asked, 'recipient' | 'resource'>
+
+/** What a caller from elsewhere knows of a key that it names. @param arn undefined when it names an alias */
+function unseenKey(question: Question, arn: string | undefined, { account }: Pick<Key, 'account'>) {
+  const { operation, input, sent, request, caller, place, now } = question
+  const context = contextOf(() => [
+    ...fromRequest(request, caller, place, now),
+    ...fromMembers(operation, { input, sent }),
+  ])
+  return { arn: arn ?? keyArn({ ...place, account }, noKeyId), context }
+}
+
+/** What a caller hears of a key of another account that is not there: the same as of one that is not shared with it. */
+export function hiddenKey(
+  question: Question,
+  { action, foreign }: KeyRule,
+  { arn, account }: { readonly arn: string | undefined; readonly account: string },
+  hear: Hear,
+): AccessDeniedException {
+  const { caller, operation } = question
+  const unseen = unseenKey(question, arn, { account })
+  const asked = {
+    caller,
+    action: action ?? actionNameOf(operation),
+    resource: { arn: unseen.arn, account },
+    crossAccount: foreign === true,
+    context: unseen.context,
+    ...ownSideOf(caller),
+  }
+  const decision = decide(asked)
+  hear(decision, asked.action, arn ?? '*')
+  // INVARIANT: a key without a policy lets nobody in.
+  if (decision.allowed) throw new KMSInternalException()
+  return new AccessDeniedException(decision.message)
+}
+
 /**
  * What `run` asks, of an operation that decides itself what it is about: the role's trust policy and the caller's own
  * side, or the web identity's.
@@ -203,11 +198,15 @@ export const demandFurther =
 export function demandAssuming({ operation, request, caller, place, now }: Asked, hear: Hear) {
   return ({ arn, account, trustPolicy, webIdentity, also, context: own }: Target): void => {
     const asker = webIdentity?.asker
-    const context = contextOf(
-      () => fromRequest(request, asker ? undefined : caller, place, now),
-      () => own.map(([name, value]): Entries[number] => [name, value]),
-    )
-    const resource = { arn, account, trustPolicy }
+    const knowing = (entries: Target['context']) =>
+      contextOf(
+        () => fromRequest(request, asker ? undefined : caller, place, now),
+        () => entries.map(([name, value]): Entries[number] => [name, value]),
+      )
+    const context = knowing(own)
+    // A role's tags are not for who only names it.
+    const unseen = { arn, context: knowing(own.filter(([name]) => !/^(?:aws|iam):ResourceTag\//.test(name))) }
+    const resource = { arn, account, trustPolicy, unseen }
     for (const action of [actionNameOf(operation), ...also]) {
       const side = asker ? { caller: asker } : { caller, ...ownSideOf(caller) }
       const decision = decide({ ...side, action, resource, crossAccount: true, context })
@@ -227,7 +226,7 @@ export function permitsUnder(
 ) {
   return (action: string, keyPolicy: PolicyDocument): boolean => {
     const [existing] = resolved
-    const arn = existing?.key.arn ?? keyArn(place, '00000000-0000-0000-0000-000000000000')
+    const arn = existing?.key.arn ?? keyArn(place, noKeyId)
     const context = contextOf(
       () => fromRequest(request, caller, place, now),
       () => fromMembers(operation, { input, sent }),

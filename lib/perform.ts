@@ -13,13 +13,12 @@ import { AuditEntry } from './audit/entry.ts'
 import type { AuditRecord } from './audit/record.ts'
 import { type Authentication, authenticate } from './authenticate.ts'
 import {
-  actionNameOf,
-  asksForAliases,
   authorize,
   demandAssuming,
   demandFurther,
   grantToRetire,
   type Hear,
+  hiddenKey,
   permitsUnder,
 } from './authorize.ts'
 import {
@@ -32,6 +31,7 @@ import {
 import { asKmsError, errorOf, replyOf } from './failures.ts'
 import { grantsShown } from './grants/finding.ts'
 import type { Caller } from './identity/caller.ts'
+import { asksForAliases } from './identity/own-side.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import { demandAliasName } from './keys/identifiers.ts'
 import { asOf } from './keys/imports.ts'
@@ -167,6 +167,11 @@ async function onKeys(
     entry.touched(aliasArn(place, name), place.account)
   }
 
+  const question = { operation, input, sent, request, caller, place, now }
+  const hear: Hear = (decision, action, arn) => entry.decided(decision, action, arn)
+  // Before any key is looked up, so that what is wrong with it tells nothing of a key.
+  const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
+  if (recipient) entry.note(attestationNote(recipient))
   const withAliases = asksForAliases(caller)
   const resolved: Resolved[] = []
   const keys: Record<string, Key> = {}
@@ -178,7 +183,7 @@ async function onKeys(
       rule,
       input,
       caller,
-      rule.action ?? actionNameOf(operation),
+      (hidden) => hiddenKey(question, rule, hidden, hear),
       place,
       world,
       read,
@@ -194,8 +199,6 @@ async function onKeys(
     if (found.key.keyStore) entry.note(custodyNote(found.key.keyStore))
   }
 
-  const recipient = recipientOf(input.Recipient as Parameters<typeof recipientOf>[0], world.attestationRoot, now)
-  if (recipient) entry.note(attestationNote(recipient))
   const call = { principalArn: caller.arn, operation: operation.name, requestId: request.id }
   const hsm = throughKeyStores(world.hsm, Object.values(keys), world, call)
   const granted = Object.fromEntries(
@@ -203,17 +206,10 @@ async function onKeys(
   )
   const resource = await operation.resource?.({ input, caller, place, ...granted })
   const asked = {
-    operation,
-    input,
-    sent,
-    request,
-    caller,
-    place,
-    now,
+    ...question,
     ...(resource !== undefined && { resource }),
     ...(recipient && { recipient }),
   }
-  const hear: Hear = (decision, action, arn) => entry.decided(decision, action, arn)
   const grant = operation.onGrant && (await grantToRetire(asked, world, entry, hear))
   const grantsFor = await grantsShown((input.GrantTokens ?? []) as readonly string[], world, read)
   if (!grant) await authorize(asked, resolved, grantsFor, hear)

@@ -12,7 +12,6 @@ import { isGone } from './keys/deletion.ts'
 import { isMultiRegionId, parseKeyIdentifier, refuseAlias, refuseAliasOfAlias } from './keys/identifiers.ts'
 import type { Key } from './keys/key.ts'
 import type { KeyRule } from './operation.ts'
-import { foreignKeyMessage } from './policy/messages.ts'
 import type { unclear } from './policy/variables.ts'
 import type { Aliases, Keys, Read } from './ports.ts'
 
@@ -50,7 +49,7 @@ const namesItsKey = (rule: KeyRule, input: Input): boolean =>
 /**
  * Finds the key that one member names; undefined where the rule lets the member be absent.
  *
- * A key of another account that the caller could not use anyway is answered like one that does not exist.
+ * @param hide what is said of a key of another account that is not there, or that the caller could not use anyway
  * @throws NotFoundException, InvalidArnException, InvalidCiphertextException, AccessDeniedException as kms-api.md §2.3
  */
 export async function resolve(
@@ -58,7 +57,7 @@ export async function resolve(
   rule: KeyRule,
   input: Input,
   caller: Caller,
-  action: string,
+  hide: (key: { readonly arn: string | undefined; readonly account: string }) => AccessDeniedException,
   at: Place,
   lookup: KeyLookup,
   read: Read,
@@ -70,7 +69,8 @@ export async function resolve(
   demandNotElsewhere(named, rule, input, at)
   const identifier = parseKeyIdentifier(named, at)
   const foreign = identifier.account !== caller.account
-  const hidden = () => new AccessDeniedException(foreignKeyMessage(caller.arn, action))
+  const hidden = () =>
+    hide({ arn: identifier.kind === 'key' ? identifier.arn : undefined, account: identifier.account })
   if (foreign && !rule.foreign) throw hidden()
 
   let id: string

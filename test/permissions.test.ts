@@ -1,7 +1,7 @@
 /**
  * What each operation demands, as derived from the operations, against a copy by hand of AWS's permission table
- * (kms-authz.md §5). Actions are `kms:` and the operation's name unless given. `K`: the key policy, or an identity policy
- * by delegation; `I`: identity policies alone. `X`: from another account too. How the key can be named: `id` key id or
+ * (kms-authz.md §5). Actions are `kms:` and the operation's name, or what stands after the colon. `K`: the key policy, or an identity policy
+ * by delegation; `I`: identity policies alone; `G`: the grant, or an identity policy of its issuer's account. `X`: from another account too. How the key can be named: `id` key id or
  * key ARN; `any` an alias as well; `alias` an alias alone. `EC`: the encryption context's pairs and names; `RA`: what an
  * attested recipient supplies.
  */
@@ -53,8 +53,12 @@ ListKeys                 | *     | I | - |       |
 ListResourceTags         | key   | K | - | id    |
 ListRetirableGrants      | *     | I | - |       |
 PutKeyPolicy             | key   | K | - | id    | BypassPolicyLockoutSafetyCheck
-ReEncryptFrom            | key   | K | X | any   | EncryptionAlgorithm, RequestAlias, EC, ReEncryptOnSameKey
-ReEncryptTo              | key   | K | X | any   | EncryptionAlgorithm, RequestAlias, EC, ReEncryptOnSameKey
+ReEncrypt: ReEncryptFrom | key   | K | X | any   | EncryptionAlgorithm, RequestAlias, EC, ReEncryptOnSameKey
+ReEncrypt: ReEncryptTo   | key   | K | X | any   | EncryptionAlgorithm, RequestAlias, EC, ReEncryptOnSameKey
+ReplicateKey             | key   | K | - | id    | ReplicaRegion, BypassPolicyLockoutSafetyCheck, aws:RequestTag/*tag*, aws:TagKeys
+ReplicateKey: CreateKey  | *     | I | - |       | ReplicaRegion, BypassPolicyLockoutSafetyCheck, aws:RequestTag/*tag*, aws:TagKeys
+ReplicateKey: TagResource | *    | I | - |       | ReplicaRegion, BypassPolicyLockoutSafetyCheck, aws:RequestTag/*tag*, aws:TagKeys
+RetireGrant              | grant | G | X |       | EC, GrantConstraintType, aws:ResourceAccount, aws:ResourceTag/*tag*
 RevokeGrant              | key   | K | X | id    | GrantIsForAWSResource
 RotateKeyOnDemand        | key   | K | - | id    |
 ScheduleKeyDeletion      | key   | K | - | id    | TrailingDaysWithoutKeyUsage, ScheduleKeyDeletionPendingWindowInDays
@@ -66,6 +70,8 @@ UpdateAlias              | key   | K | - | alias |
 UpdateAlias              | key   | K | - | id    |
 UpdateCustomKeyStore     | *     | I | - |       |
 UpdateKeyDescription     | key   | K | - | id    |
+UpdatePrimaryRegion      | key   | K | - | id    | PrimaryRegion
+UpdatePrimaryRegion      | key   | K | - |       | PrimaryRegion
 Verify                   | key   | K | X | any   | MessageType, SigningAlgorithm, RequestAlias
 VerifyMac                | key   | K | X | any   | MacAlgorithm, RequestAlias
 `
@@ -102,6 +108,9 @@ const expected = table
     return { actions, resource, policies, foreign, named, keys: keysOf(keys).toSorted() }
   })
 
+const labelOf = (operation: string, actions: string): string =>
+  actions.split(', ')[0] === operation ? actions : `${operation}: ${actions}`
+
 const text = readFileSync(new URL('../infra/derived/actions.md', import.meta.url), 'utf8')
 const derived = text
   .split('\n')
@@ -111,9 +120,16 @@ const derived = text
     const [, operation = '', actions = '', resource = '', policies = '', foreign = '', by = '', , , keys = ''] = cells
     return {
       operation,
-      actions: actions.replaceAll('`kms:', '').replaceAll('`', ''),
-      resource: resource.replaceAll('`', '').split(' ')[0] ?? '',
-      policies: policies === 'identity' ? 'I' : policies === 'key, identity' ? 'K' : policies,
+      actions: labelOf(operation, actions.replaceAll('`kms:', '').replaceAll('`', '')),
+      resource: resource.replace(/^the /, '').replaceAll('`', '').split(/[ ']/)[0] ?? '',
+      policies:
+        policies === 'identity'
+          ? 'I'
+          : policies === 'key, identity'
+            ? 'K'
+            : policies === 'the grant, identity'
+              ? 'G'
+              : policies,
       foreign: foreign === 'yes' ? 'X' : '-',
       named: by.endsWith('alias ARN') ? 'any' : by.endsWith('key id, key ARN') ? 'id' : by,
       keys: keys

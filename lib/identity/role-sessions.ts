@@ -58,7 +58,7 @@ export function targetOf(found: NamedRole, asked: SessionAsked, sent: Readonly<R
     arn,
     account,
     trustPolicy: {
-      document: role && parseStoredTrustPolicy(role.trustPolicy, new Map(Object.entries(role.trustIds))),
+      document: role && parseStoredTrustPolicy(role.trustPolicy, role.trustIds),
     },
     also: [...(tags ? ['sts:TagSession'] : []), ...(sourceIdentity !== undefined ? ['sts:SetSourceIdentity'] : [])],
     context,

@@ -5,7 +5,7 @@ import { idsOf, isThere } from '../identity/principals.ts'
 import { defaultKeyPolicy } from '../policy/default-policy.ts'
 import type { PolicyDocument } from '../policy/document.ts'
 import { lockoutMessage } from '../policy/messages.ts'
-import { parseKeyPolicy, principalsIn } from '../policy/policies.ts'
+import { parseKeyPolicy, parseStoredPolicy, principalsIn, remembering } from '../policy/policies.ts'
 import type { Key } from './key.ts'
 
 interface PolicyInput {
@@ -38,6 +38,12 @@ async function soundIn(text: string, directory: Directory) {
   const document = parseKeyPolicy(text, { exists: (principal) => isThere(principal, principalIds) })
   return { document, principalIds }
 }
+
+const documentOf = remembering(parseStoredPolicy)
+
+/** A key's policy, about whom it was made for; undefined when it cannot be read, which lets nobody in. */
+export const keyPolicyOf = ({ policy, principalIds }: Key): PolicyDocument | undefined =>
+  documentOf(policy, principalIds)
 
 /** A key from another Region, whose policy means whom it names here. @throws MalformedPolicyDocumentException */
 export async function withPolicyHere(key: Key, directory: Directory): Promise<Key> {

@@ -28,6 +28,11 @@ export interface DecisionRequest {
     readonly keyPolicy?: PolicyDocument | undefined
     /** For a role that is to be assumed: undefined within when it cannot be read, or there is no such role. */
     readonly trustPolicy?: { readonly document: PolicyDocument | undefined }
+    /**
+     * What a caller from elsewhere knows of a key before it is let in: what it asked for. As long as nothing is shared
+     * with it, what it hears depends on that alone, and not on what the key is or whether there is one.
+     */
+    readonly unseen?: { readonly arn: string; readonly context: RequestContext }
   }
   /** Whether the operation may be used from another account at all. */
   readonly crossAccount: boolean
@@ -143,9 +148,7 @@ export function decide(request: DecisionRequest): Decision {
   const { caller, resource } = request
   const isLocal = resource.account === caller.account
   const words = wordingFor(request, isLocal)
-  const deny = (message: string, by: Reason, explicit = false): Decision => ({ allowed: false, explicit, by, message })
-  const denyFor = (missing: Layer): Decision =>
-    deny(words.implicit(missing), { ...noAllow, detail: `No ${missing} allows it.` })
+  const denyFor = (missing: Layer): Decision => deny(words.implicit(missing), lacks(missing))
 
   if (!isLocal && !request.crossAccount) {
     return deny(words.foreign, { source: 'default', detail: 'Not for other accounts.' })
@@ -153,32 +156,41 @@ export function decide(request: DecisionRequest): Decision {
 
   const own = ownSide(request)
   const said = resourceSaid(request)
-
-  // A caller from elsewhere first hears of its own side, and nothing of a key that it must not know of.
-  if (said?.denied && isLocal) return deny(words.explicit(said.layer), said.denied, true)
-  if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
-
   if (!said) {
     if (!isLocal) return deny(words.foreign, noAllow)
+    if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
     if (!own.allowed) return denyFor('identity-policy')
     return own.cappedBy ? denyFor(own.cappedBy) : { allowed: true, by: own.allowed }
   }
 
-  const paths = [...resourcePaths(said, request, isLocal), ...grantPaths(request, isLocal)]
-  const open = said.denied ? undefined : paths.find(({ needs }) => isMet(needs, own))
+  const paths = said.denied ? [] : [...resourcePaths(said, request, isLocal), ...grantPaths(request, isLocal)]
+  if (!isLocal && paths.length === 0) return unshared(request, said, words)
+  if (said.denied) return deny(words.explicit(said.layer), said.denied, true)
+  if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
+
+  const open = paths.find(({ needs }) => isMet(needs, own))
   if (open) return { allowed: true, by: open.needs === 'allow' ? together(open.by, own) : open.by }
+  if (!isLocal) return denyFor(own.cappedBy ?? 'identity-policy')
 
   // What would have been enough, had the boundary or session policy allowed it, fails for want of that.
   const uncapped = { ...own, cappedBy: undefined }
-  if (isLocal) {
-    if (own.cappedBy && paths.some(({ needs }) => isMet(needs, uncapped))) return denyFor(own.cappedBy)
-    return denyFor(paths.length > 0 ? 'identity-policy' : said.layer)
-  }
-  if (!isMet('allow', own)) {
-    const layer = own.cappedBy ?? 'identity-policy'
-    return said.denied ? deny(words.implicit(layer), said.denied, true) : denyFor(layer)
-  }
-  return deny(words.foreign, said.denied ?? noAllow, said.denied !== undefined)
+  if (own.cappedBy && paths.some(({ needs }) => isMet(needs, uncapped))) return denyFor(own.cappedBy)
+  return denyFor(paths.length > 0 ? 'identity-policy' : said.layer)
+}
+
+const deny = (message: string, by: Reason, explicit = false): Decision => ({ allowed: false, explicit, by, message })
+
+const lacks = (missing: Layer): Reason => ({ ...noAllow, detail: `No ${missing} allows it.` })
+
+/** To whom nothing is shared hears of its own side, as far as that can be told without the key, or else nothing. */
+function unshared(request: DecisionRequest, said: ResourceSaid, words: Wording): Decision {
+  const { arn = request.resource.arn, context = request.context } = request.resource.unseen ?? {}
+  const { denied, allowed, cappedBy } = ownSide({ ...request, context, resource: { ...request.resource, arn } })
+  const by = said.denied
+  if (denied) return deny(words.explicit(denied.layer), by ?? denied.by, true)
+  const missing = cappedBy ?? (allowed ? undefined : 'identity-policy')
+  if (missing) return deny(words.implicit(missing), by ?? lacks(missing), by !== undefined)
+  return deny(words.foreign, by ?? noAllow, by !== undefined)
 }
 
 /** What a way in asks of the caller's own side besides the absence of a deny. */
@@ -221,8 +233,7 @@ const resourcePaths = ({ allowedAs }: ResourceSaid, { caller }: DecisionRequest,
   kindsThatLetIn(caller).flatMap((kind) => {
     const by = allowedAs.get(kind)
     if (!by) return []
-    const isRootItself = kind === 'ACCOUNT' && caller.type === 'Root'
-    return [{ by, needs: !isLocal ? 'allow' : isRootItself ? 'nothing' : localNeeds[kind] }]
+    return [{ by, needs: isLocal ? localNeeds[kind] : 'allow' }]
   })
 
 /** A grant from the key's own account is only the key's side: a caller from elsewhere needs its account's too. */

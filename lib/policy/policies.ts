@@ -109,12 +109,12 @@ function readStored(text: string, dialect: Dialect): PolicyDocument | undefined 
 }
 
 /** The unique id of each user and role that a policy names, by the principal's text, as they were when it was saved. */
-export type PrincipalIds = ReadonlyMap<string, string>
+export type PrincipalIds = Readonly<Record<string, string>>
 
 function bound(document: PolicyDocument | undefined, ids: PrincipalIds | undefined): PolicyDocument | undefined {
   if (!document || !ids) return document
   const withId = (principal: Principal): Principal => {
-    const id = ids.get(principal.text)
+    const id = Object.hasOwn(ids, principal.text) ? ids[principal.text] : undefined
     return id === undefined ? principal : { ...principal, id }
   }
   const statements = document.statements.map((statement) => {
@@ -135,3 +135,20 @@ export const parseStoredTrustPolicy = (text: string, ids?: PrincipalIds): Policy
 /** An identity or session policy or a boundary from the store; undefined when it cannot be read. */
 export const parseStoredIdentityPolicy = (text: string): PolicyDocument | undefined =>
   readStored(text, dialects.identity)
+
+type ReadStored = (text: string, ids?: PrincipalIds) => PolicyDocument | undefined
+
+const maxRemembered = 1000
+
+/** A policy is read once, not once a request; the same words about others are another policy. */
+export function remembering(read: ReadStored): ReadStored {
+  const documents = new Map<string, PolicyDocument | undefined>()
+  return (text, ids) => {
+    const name = ids ? `${JSON.stringify(ids)}\0${text}` : text
+    if (documents.has(name)) return documents.get(name)
+    if (documents.size >= maxRemembered) documents.clear()
+    const document = read(text, ids)
+    documents.set(name, document)
+    return document
+  }
+}

@@ -73,15 +73,16 @@ export const aProvider = (url: string, given: Partial<OidcProvider> = {}): OidcP
 export const policyText = (action: string | readonly string[], Effect = 'Allow'): string =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect, Action: action, Resource: '*' }] })
 
-/** A user of the world's account, and an active access key of it. */
+/** A user, of the world's account unless told otherwise, and an active access key of it. */
 export async function addUser(world: TestWorld, name: string, given: Partial<User> = {}) {
-  const id = accessKeyId('AKIA', account, randomBytes(5))
-  const arn = iamArn({ partition: 'aws', account }, 'user', `/${name}`)
+  const { account: of = account } = given
+  const id = accessKeyId('AKIA', of, randomBytes(5))
+  const arn = iamArn({ partition: 'aws', account: of }, 'user', `/${name}`)
   const accessKeys = [{ id, status: 'Active', createdAt: 1 }] as const
-  const user = aUser(name, { account, arn, accessKeys, ...given })
+  const user = aUser(name, { account: of, arn, accessKeys, ...given })
   const credentials: Credentials = { accessKeyId: id, secretAccessKey: randomBytes(30).toString('base64') }
-  const wrapped = await world.hsm.wrapSecret(ownerOfSecret({ account, id }), secretKey(credentials.secretAccessKey))
-  await world.open.accessKeys.create({ id, account, createdAt: 1, wrapped, userId: user.id })
+  const wrapped = await world.hsm.wrapSecret(ownerOfSecret({ account: of, id }), secretKey(credentials.secretAccessKey))
+  await world.open.accessKeys.create({ id, account: of, createdAt: 1, wrapped, userId: user.id })
   await world.open.principals.users.create(user)
   return { user, credentials }
 }

@@ -121,9 +121,8 @@ const attached = (name: string, policy: unknown): NamedPolicy => ({
 })
 
 export function requestOf(scenario: Scenario): DecisionRequest {
-  const { keyPolicy = 'delegating', identity, identities, sessions, boundary, trust } = scenario
+  const { keyPolicy = 'delegating', identity, identities, sessions, boundary, trust, ids } = scenario
   const { caller: name = 'alice', resource = trust === undefined ? 'key' : roleArn } = scenario
-  const ids = scenario.ids && new Map(Object.entries(scenario.ids))
   const caller = callers[name]
   if (!caller) throw new Error(`No caller is called ${name}.`)
   const arn =
