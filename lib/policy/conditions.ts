@@ -213,8 +213,27 @@ export interface Condition {
 export const areReadable = ({ row }: Operator, values: readonly string[]): boolean =>
   row.expands || values.every((value) => row.against(patternOf(value)) !== undefined)
 
+type Tests = readonly (Test | undefined)[]
+
+/** Of the conditions whose values hold no variable: made once, not once a request. */
+const preparations = new WeakMap<Condition, Tests>()
+
+function testsOf(condition: Condition, row: Row, context: RequestContext, variables: boolean): Tests {
+  const found = preparations.get(condition)
+  if (found) return found
+  const { values } = condition
+  const expands = row.expands && variables
+  const tests = values.map((literal) => {
+    const pattern = expands ? expand(literal, context) : patternOf(literal)
+    return pattern === unclear ? undefined : pattern ? row.against(pattern) : never
+  })
+  if (!expands || !values.some((literal) => literal.includes('${'))) preparations.set(condition, tests)
+  return tests
+}
+
 /** Undefined, cannot be told, for an unknown operator and where a value of the policy's that matters is unreadable. */
-export function holds({ operator, key, values }: Condition, context: RequestContext, variables: boolean): Truth {
+export function holds(condition: Condition, context: RequestContext, variables: boolean): Truth {
+  const { operator, key } = condition
   if (!operator) return
   const { row, set, ifExists } = operator
   const value = context.get(key)
@@ -223,10 +242,7 @@ export function holds({ operator, key, values }: Condition, context: RequestCont
   const present = typeof found === 'string' ? [found] : (found ?? [])
   const isAbsent = present.length === 0
 
-  const tests = values.map((literal) => {
-    const pattern = row.expands && variables ? expand(literal, context) : patternOf(literal)
-    return pattern === unclear ? undefined : pattern ? row.against(pattern) : never
-  })
+  const tests = testsOf(condition, row, context, variables)
   const test = (value: string): Truth => {
     if (row.reads && !row.reads(value)) return false
     const positive = some(tests, (each) => each?.(value))

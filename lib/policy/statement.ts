@@ -4,7 +4,7 @@ import type { PolicyDocument, Selection, Statement } from './document.ts'
 import { type Asker, isPrincipal, type PrincipalKind } from './principals.ts'
 import { every, not, some, type Truth } from './ternary.ts'
 import { expand, type RequestContext, unclear } from './variables.ts'
-import { arnMatcherOf, arnParts, matches, patternOf } from './wildcard.ts'
+import { arnMatcherOf, arnParts, type Matcher, matcherOf, type Pattern, patternOf } from './wildcard.ts'
 
 export interface Asked {
   readonly caller: Asker
@@ -19,26 +19,51 @@ const isSelected = <T>({ except, of }: Selection<T>, ask: (element: T) => Truth)
 
 const anyPart = patternOf('*')
 
-/**
- * An ARN is matched field by field; AWS takes the fields that a pattern lacks for `*`, and a pattern of one field alone
- * also fits the `*` of operations that are on no resource. A variable is for the last field only.
- */
-function isResource(text: string, arn: string, context: RequestContext, variables: boolean): Truth | 'unresolved' {
+type ResourceTest = (arn: string) => Truth | 'unresolved'
+
+function resourceTestOf(pattern: Pattern): ResourceTest {
+  const parts = arnParts(pattern)
+  if (parts.slice(0, 5).some((part) => part.some((piece) => piece.data))) return () => 'unresolved'
+  const isAlone = parts.length === 1 ? matcherOf(pattern) : () => false
+  const isArn = arnMatcherOf([...parts, ...Array.from({ length: 6 - parts.length }, () => anyPart)])
+  return (arn) => (arn.includes(':') ? isArn(arn) : isAlone(arn))
+}
+
+/** What a statement makes of every request in the same way, made once. */
+interface Prepared {
+  readonly actions: ReadonlyMap<string, Matcher>
+  /** Of the resources that hold no variable. */
+  readonly resources: ReadonlyMap<string, ResourceTest>
+}
+const preparations = new WeakMap<Statement, Prepared>()
+
+function prepared(statement: Statement, variables: boolean): Prepared {
+  const found = preparations.get(statement)
+  if (found) return found
+  const { actions, resources } = statement
+  const fixed = resources.of.filter((text) => !variables || !text.includes('${'))
+  const made = {
+    actions: new Map(actions.of.map((text) => [text, matcherOf(patternOf(text))])),
+    resources: new Map(fixed.map((text) => [text, resourceTestOf(patternOf(text))])),
+  }
+  preparations.set(statement, made)
+  return made
+}
+
+function isResource(text: string, { resources }: Prepared, { resource, context }: Asked): Truth | 'unresolved' {
   // Almost every statement of a key policy: a key policy is its key's.
   if (text === '*') return true
-  const pattern = variables ? expand(text, context) : patternOf(text)
+  const fixed = resources.get(text)
+  if (fixed) return fixed(resource.arn)
+  const pattern = expand(text, context)
   if (pattern === unclear) return undefined
-  if (!pattern) return 'unresolved'
-  const parts = arnParts(pattern)
-  if (parts.slice(0, 5).some((part) => part.some((piece) => piece.data))) return 'unresolved'
-  if (!arn.includes(':')) return parts.length === 1 && matches(pattern, arn)
-  return arnMatcherOf([...parts, ...Array.from({ length: 6 - parts.length }, () => anyPart)])(arn)
+  return pattern ? resourceTestOf(pattern)(resource.arn) : 'unresolved'
 }
 
 /** An unresolved variable matches nothing, and leaves open what NotResource excludes. */
-const isResourceSelected = ({ except, of }: Statement['resources'], asked: Asked, variables: boolean): Truth =>
+const isResourceSelected = ({ except, of }: Statement['resources'], asked: Asked, ready: Prepared): Truth =>
   isSelected({ except, of }, (text) => {
-    const found = isResource(text, asked.resource.arn, asked.context, variables)
+    const found = isResource(text, ready, asked)
     return found === 'unresolved' ? (except ? undefined : false) : found
   })
 
@@ -50,12 +75,13 @@ export function applies(statement: Statement, document: PolicyDocument, asked: A
   const { principals, actions, resources, conditions, effect } = statement
   const action = asked.action.toLowerCase()
   if (principals && !isSelected(principals, (principal) => isPrincipal(principal, asked.caller))) return false
-  if (!isSelected(actions, (pattern) => matches(patternOf(pattern), action))) return false
+  const variables = document.version === '2012-10-17'
+  const ready = prepared(statement, variables)
+  if (!isSelected(actions, (text) => ready.actions.get(text)?.(action))) return false
   if (principals && conditions.some(({ key }) => key === identityOnlyKey)) return false
 
-  const variables = document.version === '2012-10-17'
   const truths = [
-    isResourceSelected(resources, asked, variables),
+    isResourceSelected(resources, asked, ready),
     every(conditions, (condition) => holds(condition, asked.context, variables)),
   ]
   const applicable = every(truths, (truth) => truth)
