@@ -51,7 +51,7 @@ export default defineConfig({
       },
       endToEnd('e2e', 2),
       // Local hosts start and stop the same, whatever else runs.
-      endToEnd('e2e-offline', 3, ['test/e2e/lifecycle.test.ts', 'test/e2e/regions.test.ts']),
+      endToEnd('e2e-offline', 3, ['test/e2e/access.test.ts', 'test/e2e/lifecycle.test.ts', 'test/e2e/regions.test.ts']),
     ],
   },
 })

@@ -100,6 +100,11 @@ export const settings = {
   ),
   KEYSTEAD_PORT: whole('Port to listen on; 0 takes any free one.', 4599, 0, 65535),
   KEYSTEAD_ACCOUNT_ID: text('The account that owns the keys.', '000000000000', /^\d{12}$/, '12 digits'),
+  KEYSTEAD_ACCOUNTS: optionalText(
+    'Further accounts, with commas between. The access key of the root user of each is in the profile of its id.',
+    /^\d{12}(?:,\d{12})*$/,
+    'account ids of 12 digits with commas between',
+  ),
   KEYSTEAD_REGION: text(
     'The Region served; requests signed for another are refused.',
     'us-east-1',

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { guideIn, shown } from '../harness/guides.ts'
 import { cleanEnv, credentialsIn } from '../harness/server.ts'
 
 const pages = fileURLToPath(new URL('../../docs/guides/', import.meta.url))
@@ -12,45 +13,20 @@ const modules = fileURLToPath(new URL('../../node_modules', import.meta.url))
 const names = readdirSync(pages).filter((name) => name !== 'README.md')
 const openssl = spawnSync('openssl', ['version'], { encoding: 'utf8' }).status === 0
 
-interface Guide {
-  readonly files: readonly { readonly name: string; readonly text: string }[]
-  readonly script: string
-  readonly prints: readonly string[]
-}
-
-/** A fenced block counts when a comment before it says what it is: `file: <name>`, `run` or `prints`. */
-function guideIn(page: string): Guide {
-  const text = readFileSync(join(pages, page), 'utf8')
-  const blocks = [...text.matchAll(/^<!-- (file|run|prints)(?:: (\S+))? -->\n```\w*\n([\s\S]*?)^```$/gm)].map(
-    ([, kind, name = '', body = '']) => ({ kind, name, text: body }),
-  )
-  const of = (kind: string) => blocks.filter((block) => block.kind === kind)
-  return {
-    files: of('file'),
-    script: of('run')
-      .map((block) => block.text)
-      .join(''),
-    prints: of('prints').flatMap((block) => block.text.trimEnd().split('\n')),
-  }
-}
-
-/** A line as a guide shows it, where `…` stands for what is another each time. */
-const shown = (line: string): RegExp => new RegExp(`^${line.split('…').map(RegExp.escape).join('.+')}$`)
-
 let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'keystead-guides-'))
   mkdirSync(join(folder, 'work'))
   symlinkSync(modules, join(folder, 'node_modules'))
   symlinkSync(inject('home'), join(folder, 'work', '.keystead'))
-  for (const { name, text } of names.flatMap((page) => guideIn(page).files))
+  for (const { name, text } of names.flatMap((page) => guideIn(join(pages, page)).files))
     writeFileSync(join(folder, 'work', name), text)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe.skipIf(!openssl)(`a guide ${openssl ? '' : '(not run: apt-get install openssl would)'}`, () => {
   test.each(names)('%s does what it says when followed to the letter', (page) => {
-    const { script, prints } = guideIn(page)
+    const { script, prints } = guideIn(join(pages, page))
     expect(script).toMatch(/^export AWS_ENDPOINT_URL_KMS=http:\/\/127\.0\.0\.1:4599$/m)
     expect(prints.length).toBeGreaterThan(0)
     const ran = spawnSync('bash', ['-e', '-o', 'pipefail'], {
