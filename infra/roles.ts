@@ -114,6 +114,8 @@ const onTrail = (actions: readonly string[], items: readonly string[]): Statemen
 /** Records, and the writer's name before its first: nothing of it can be read, and no digest be written. */
 const writesTrail = onTrail(['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], ['EVENT#*', 'WRITER#*', 'WRITERS#*'])
 
+const tellsOfChanges: Statement = { Effect: 'Allow', Action: ['events:PutEvents'], Resource: [arnOf('KeyEvents')] }
+
 /** Through the indexes alone. */
 const looksUpTrail: Statement = {
   Effect: 'Allow',
@@ -147,6 +149,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     // When a user's access key was last used: any request may be.
     onItems(['dynamodb:PutItem'], ['USE#AKIA*']),
     writesTrail,
+    ...(operations.every(({ readOnly }) => readOnly) ? [] : [tellsOfChanges]),
     // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
     ...(operations.some(({ needs }) => needs.includes('trail')) ? [looksUpTrail] : []),
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
@@ -161,6 +164,7 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
     onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
     { Effect: 'Allow', Action: ['dynamodb:Query'], Resource: ['GSI1', 'GSI2'].map(indexArn) },
     writesTrail,
+    tellsOfChanges,
     ...(schedule.needs.includes('trail') ? sealsTrail : []),
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
     logs(kebab),

@@ -156,6 +156,11 @@ export const settings = {
     /^[a-zA-Z0-9_.-]{3,255}$/,
     'a table name',
   ),
+  KEYSTEAD_EVENT_BUS: optionalText(
+    'The EventBridge bus that is told of what happens to keys: state changes, rotation, deletion, expiry. Nobody without it.',
+    /^[a-zA-Z0-9._/-]{1,256}$/,
+    'the name of an event bus',
+  ),
   KEYSTEAD_AUDIT_KEEP_DAYS: {
     summary:
       'How many days of the audit trail are kept, at least 30, so that what fails to be sealed can be; 0 is all.',

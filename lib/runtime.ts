@@ -1,20 +1,17 @@
 /** Where the edges meet: the world of this process, opened once, by its configuration. */
 import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import type { Trail } from './audit/trail.ts'
 import { type Config, readConfig } from './config.ts'
 import { GrantTokens } from './grants/tokens.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
-import type { HsmCounters } from './hsm/hsm.ts'
 import { directoryOf } from './identity/principals.ts'
 import { Sessions } from './identity/sessions.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
-import { embedded, embeddedNumbers, Metrics, type Reading } from './metrics/metrics.ts'
-import type { AuditSink } from './ports.ts'
+import { embedded, embeddedNumbers, Metrics } from './metrics/metrics.ts'
+import { hsmReadings, lossReadings, storeReadings, workReadings } from './metrics/readings.ts'
 import type { PeerWorld } from './receive.ts'
 import { together } from './regions/together.ts'
 import type { DueWorld, Outcome } from './scheduled.ts'
-import type { StoreCounters } from './store/counted.ts'
 import { connectedClusters } from './stores/finding.ts'
 
 export interface OpenWorld extends PeerWorld, DueWorld {
@@ -56,6 +53,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     { openHttps },
     { openIssuers },
     { openPeers, postWithin },
+    { openSink },
   ] = await Promise.all([
     import('./hsm/hsm.ts'),
     import('./hsm/clusters.ts'),
@@ -66,6 +64,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     import('./xks/https.ts'),
     import('./oidc/issuers.ts'),
     import('./peers/client.ts'),
+    import('./sinks/sink.ts'),
   ])
   const now = Date.now
   const store = await openStore({
@@ -89,7 +88,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     recheckMs: Math.max(config.KEYSTEAD_CACHE_TTL_MS, leastRecheckMs),
     log,
   })
-  const sink = await openSink(config)
+  const sink = await openSink(sinkOptions(config))
   const { keys: ownKeys, materials, aliases, grants, accessKeys, principals, keyStores, uses } = store
   const signingKeys = new SigningKeys(hsm, await hsm.random(32))
   const sessions = new Sessions(hsm, accessKeys, config.KEYSTEAD_ACCOUNT_ID)
@@ -100,7 +99,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   const metrics = new Metrics()
   metrics.read(() => hsmReadings(hsm.counters))
   metrics.read(() => storeReadings(store.counters))
-  metrics.read(() => [lostRecords(sink.lost())])
+  metrics.read(() => lossReadings(sink.lost()))
   const outcomes = new Map<string, Outcome>()
   metrics.read(() => [...outcomes.values()].flatMap(workReadings))
   const emit = (line: object): void => {
@@ -226,75 +225,16 @@ const proxyOptions = (config: Config) => ({
   ...(config.KEYSTEAD_XKS_CA_FILE !== undefined && { ca: readFileSync(config.KEYSTEAD_XKS_CA_FILE, 'utf8') }),
 })
 
-const counter = (name: string, help: string, value: number): Reading => ({ name, help, type: 'counter', value })
-
-const hsmReadings = (counters: HsmCounters): readonly Reading[] => [
-  counter('keystead_hsm_operations_total', 'What was asked of the HSM.', counters.operations),
-  counter('keystead_hsm_failures_total', 'What the HSM could not do.', counters.failures),
-  counter('keystead_hsm_reopenings_total', 'Logins given up as lost and begun anew.', counters.reopenings),
-  counter('keystead_hsm_handle_hits_total', 'Opened keys found.', counters.hits),
-  counter('keystead_hsm_handle_misses_total', 'Keys that had to be opened.', counters.misses),
-  counter('keystead_hsm_handle_evictions_total', 'Opened keys put out.', counters.evictions),
-]
-
-const storeReadings = (counters: StoreCounters): readonly Reading[] => [
-  counter('keystead_store_reads_total', 'Reads of the store, queries among them.', counters.reads),
-  counter('keystead_store_writes_total', 'Writes to the store.', counters.writes),
-  counter(
-    'keystead_store_throttles_total',
-    'Calls that the store refused or did not answer in time.',
-    counters.failures,
-  ),
-]
-
-const workReadings = ({ name, done, failed, lateMs }: Outcome): readonly Reading[] => {
-  const labels = { task: name }
-  const gauge = (what: string, help: string, value: number): Reading => ({
-    name: `keystead_due_${what}`,
-    help,
-    type: 'gauge',
-    labels,
-    value,
-  })
-  return [
-    gauge('done', 'What the last run of a scheduled function did.', done),
-    gauge('failed', 'What the last run could not do: it stays due.', failed),
-    gauge('late_seconds', 'How long the work was due that had waited longest.', lateMs / 1000),
-  ]
-}
-
-const lostRecords = (lost: number): Reading =>
-  counter('keystead_audit_lost_total', 'Records that best-effort auditing could not write.', lost)
-
-interface OpenSink extends AuditSink {
-  lost(): number
-  readonly trail: Trail
-  close(): Promise<void>
-}
-
-async function openSink(config: Config): Promise<OpenSink> {
-  const sink = await configuredSink(config)
-  const { trail } = sink
-  const close = () => sink.close()
-  const { stamped } = await import('./sinks/stamped.ts')
-  const strict = stamped(sink, { uuid: randomUUID, now: Date.now })
-  if (config.KEYSTEAD_AUDIT === 'strict') return { ...strict, trail, close, lost: () => 0 }
-  const { bestEffort } = await import('./sinks/best-effort.ts')
-  return { ...bestEffort(strict, log), trail, close }
-}
-
-async function configuredSink(config: Config): Promise<Omit<OpenSink, 'lost'>> {
-  if (config.KEYSTEAD_AUDIT_SINK === 'file') {
-    const { openFileSink } = await import('./sinks/file.ts')
-    return openFileSink({ directory: config.KEYSTEAD_AUDIT_DIRECTORY, now: Date.now })
-  }
-  const { openDynamoSink } = await import('./sinks/dynamodb.ts')
-  const endpoint = config.KEYSTEAD_DYNAMODB_ENDPOINT
-  return openDynamoSink({
-    region: config.KEYSTEAD_REGION,
-    table: config.KEYSTEAD_AUDIT_TABLE,
-    now: Date.now,
-    ...(config.KEYSTEAD_AUDIT_KEEP_DAYS > 0 && { keepForDays: config.KEYSTEAD_AUDIT_KEEP_DAYS + 1 }),
-    ...(endpoint !== undefined && { endpoint }),
-  })
-}
+const sinkOptions = (config: Config) => ({
+  kind: config.KEYSTEAD_AUDIT_SINK,
+  directory: config.KEYSTEAD_AUDIT_DIRECTORY,
+  region: config.KEYSTEAD_REGION,
+  table: config.KEYSTEAD_AUDIT_TABLE,
+  endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT,
+  keepDays: config.KEYSTEAD_AUDIT_KEEP_DAYS,
+  strict: config.KEYSTEAD_AUDIT === 'strict',
+  bus: config.KEYSTEAD_EVENT_BUS,
+  uuid: randomUUID,
+  now: Date.now,
+  log,
+})

@@ -93,10 +93,10 @@ describe('roles', () => {
     }
   })
   test('every resource named is made by a template', () => {
-    const templates = read('infra/tables.yml') + read('infra/hsm.yml')
+    const templates = read('infra/tables.yml') + read('infra/hsm.yml') + read('infra/audit.yml')
     const named = JSON.stringify(roles).matchAll(/"(?:Ref":|Fn::GetAtt":\[|Fn::Sub":)"(?:\$\{)?(\w+)/g)
     const made = new Set(Array.from(named, ([, id = '']) => id).filter((id) => !id.endsWith('LogGroup')))
-    expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'StoreTable'])
+    expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'KeyEvents', 'StoreTable'])
     for (const id of made) expect(templates).toMatch(new RegExp(`^ {2}${id}:$`, 'm'))
   })
   test('an operation that only reads cannot change the store, but for the last use of a key', () => {
