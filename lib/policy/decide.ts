@@ -164,7 +164,7 @@ export function decide(request: DecisionRequest): Decision {
   }
 
   const paths = said.denied ? [] : [...resourcePaths(said, request, isLocal), ...grantPaths(request, isLocal)]
-  if (!isLocal && paths.length === 0) return unshared(request, said, words)
+  if (!isLocal && paths.length === 0) return unshared(request, said.denied ?? own.denied?.by, words)
   if (said.denied) return deny(words.explicit(said.layer), said.denied, true)
   if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
 
@@ -182,12 +182,14 @@ const deny = (message: string, by: Reason, explicit = false): Decision => ({ all
 
 const lacks = (missing: Layer): Reason => ({ ...noAllow, detail: `No ${missing} allows it.` })
 
-/** To whom nothing is shared hears of its own side, as far as that can be told without the key, or else nothing. */
-function unshared(request: DecisionRequest, said: ResourceSaid, words: Wording): Decision {
+/**
+ * To whom nothing is shared hears of its own side, as far as that can be told without the key, or else nothing.
+ * @param by the Deny that there is, which no grant can get past; what is said of it does not depend on the key
+ */
+function unshared(request: DecisionRequest, by: Reason | undefined, words: Wording): Decision {
   const { arn = request.resource.arn, context = request.context } = request.resource.unseen ?? {}
   const { denied, allowed, cappedBy } = ownSide({ ...request, context, resource: { ...request.resource, arn } })
-  const by = said.denied
-  if (denied) return deny(words.explicit(denied.layer), by ?? denied.by, true)
+  if (denied) return deny(words.explicit(denied.layer), by ?? denied.by, by !== undefined)
   const missing = cappedBy ?? (allowed ? undefined : 'identity-policy')
   if (missing) return deny(words.implicit(missing), by ?? lacks(missing), by !== undefined)
   return deny(words.foreign, by ?? noAllow, by !== undefined)

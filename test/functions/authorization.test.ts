@@ -236,6 +236,16 @@ describe('a stranger', () => {
     for (const each of [Arn, missing]) expect(await encrypt(each, credentials)).toMatchObject(denied(text))
   })
 
+  test('is let in by a grant, by whatever name, though it denies itself all but that key', async () => {
+    const { KeyId, Arn } = await world.key()
+    await world.call('CreateAlias', { AliasName: 'alias/granted', TargetKeyId: KeyId })
+    const { credentials, user } = await add({ a: policy(allow, { Effect: 'Deny', Action: '*', NotResource: Arn }) })
+    const byAlias = `arn:aws:kms:${region}:${account}:alias/granted`
+    expect((await encrypt(byAlias, credentials)).json.__type).toBe('AccessDeniedException')
+    await world.call('CreateGrant', { KeyId, GranteePrincipal: user.arn, Operations: ['Encrypt'] })
+    expect((await encrypt(byAlias, credentials)).status).toBe(200)
+  })
+
   test('hears of an attestation that is none before of a key', async () => {
     const { credentials } = await add({ a: policy(allow) })
     const { Arn } = await world.key()
