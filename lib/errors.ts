@@ -112,6 +112,5 @@ export class ValidationError extends named('ValidationError') {}
 /* Modelled by AWS STS. */
 export class ExpiredWebIdentityToken extends named('ExpiredTokenException') {}
 export class IDPCommunicationError extends named('IDPCommunicationError') {}
-export class IDPRejectedClaim extends named('IDPRejectedClaim', 403) {}
 export class InvalidIdentityToken extends named('InvalidIdentityToken') {}
 export class PackedPolicyTooLarge extends named('PackedPolicyTooLarge') {}
