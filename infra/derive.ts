@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { settings } from '../lib/config.ts'
 import { actionsTable } from './actions.ts'
 import { catalog, type Entry, root } from './catalog.ts'
-import { functionsOf } from './functions.ts'
+import { authorizedFunctionsOf, functionsOf } from './functions.ts'
 import { openapiOf } from './openapi.ts'
 import { rolesOf } from './roles.ts'
 import { yamlOf } from './yaml.ts'
@@ -43,6 +43,7 @@ export function derived(): ReadonlyMap<string, string> {
   const files = new Map([
     [`${folder}/actions.md`, actionsTable(entries)],
     [`${folder}/functions.yml`, note + yamlOf(functionsOf(entries))],
+    [`${folder}/functions-aws-iam.yml`, note + yamlOf(authorizedFunctionsOf(entries))],
     [`${folder}/openapi.json`, json(openapiOf(entries))],
     [`${folder}/roles.yml`, note + yamlOf(rolesOf(entries))],
     [`${folder}/routes.json`, json(routesOf(entries))],

@@ -1,5 +1,6 @@
 import { documentRoutes } from '../lib/http/documents.ts'
 import { peerPath } from '../lib/identity/peer-signature.ts'
+import type { AnyOperation } from '../lib/operation.ts'
 import {
   documents,
   type Entry,
@@ -12,6 +13,13 @@ import {
 } from './catalog.ts'
 import { roleOf } from './roles.ts'
 
+/** A route that the gateway lets AWS's own users and roles through to, by their policies on execute-api. */
+interface AuthorizedRoute {
+  readonly method: string
+  readonly path: string
+  readonly authorizer: { readonly type: 'aws_iam' }
+}
+
 /** What a Lambda is, as serverless.yml has it. */
 interface LambdaFunction {
   readonly description: string
@@ -20,7 +28,7 @@ interface LambdaFunction {
   readonly timeout: number
   readonly memorySize: number
   readonly package: { readonly patterns: readonly string[] }
-  readonly events: readonly ({ readonly httpApi: string } | { readonly schedule: string })[]
+  readonly events: readonly ({ readonly httpApi: string | AuthorizedRoute } | { readonly schedule: string })[]
 }
 
 /** An HTTP API waits 30 seconds; a Lambda that ends before it says why. */
@@ -54,6 +62,20 @@ const scheduledLambda = ({ schedule, kebab }: ScheduleEntry): LambdaFunction => 
   events: [{ schedule: rate }],
 })
 
+/** The same Lambdas, with the RESTful routes behind the gateway's IAM authorizer: for KEYSTEAD_AUTH=aws-iam. */
+export const authorizedFunctionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({
+  ...functionsOf(entries),
+  ...Object.fromEntries(
+    entries.map(({ kebab, operation, method, path }) => [
+      kebab,
+      { ...restLambda(kebab, operation), events: [{ httpApi: { method, path, authorizer: { type: 'aws_iam' } } }] },
+    ]),
+  ),
+})
+
+const restLambda = (kebab: string, { route, summary, needs }: AnyOperation): LambdaFunction =>
+  lambda(kebab, [route], summary, needs.includes('hsm') ? 'hsm' : 'plain')
+
 export const functionsOf = (
   entries: readonly Entry[],
   scheduled: readonly ScheduleEntry[] = scheduleCatalog(),
@@ -67,12 +89,7 @@ export const functionsOf = (
   ),
   [peers]: lambda(peers, [`POST ${peerPath}`], 'What other Regions say about multi-Region keys.', 'hsm'),
   [documents]: lambda(documents, documentRoutes, 'The description of the API.', 'plain', 'swagger-ui-dist'),
-  ...Object.fromEntries(
-    entries.map(({ kebab, operation }) => [
-      kebab,
-      lambda(kebab, [operation.route], operation.summary, operation.needs.includes('hsm') ? 'hsm' : 'plain'),
-    ]),
-  ),
+  ...Object.fromEntries(entries.map(({ kebab, operation }) => [kebab, restLambda(kebab, operation)])),
   ...Object.fromEntries(services.map(({ kebab, routes, summary }) => [kebab, lambda(kebab, routes, summary, 'plain')])),
   ...Object.fromEntries(scheduled.map((entry) => [entry.kebab, scheduledLambda(entry)])),
 })

@@ -2,10 +2,12 @@ import {
   ExpiredTokenException,
   InvalidSignatureException,
   KMSInternalException,
+  MissingAuthenticationTokenException,
   UnrecognizedClientException,
 } from './errors.ts'
 import type { AccessKey, Caller } from './identity/caller.ts'
 import type { User } from './identity/entities.ts'
+import { gatewayCaller } from './identity/gateway-callers.ts'
 import type { Principals } from './identity/ports.ts'
 import { callerOf } from './identity/principals.ts'
 import { sessionCaller } from './identity/session-callers.ts'
@@ -23,6 +25,8 @@ export interface Authentication {
   readonly principals: Principals
   readonly signingKeys: SigningKeys
   readonly sessions: Sessions
+  /** Who says who signed a request of a RESTful route: we, or the authorizer of the gateway before us. */
+  readonly auth: 'sigv4' | 'aws-iam'
 }
 
 /**
@@ -38,6 +42,7 @@ export async function authenticate(
   at: Authentication,
   now: number,
 ): Promise<Caller> {
+  if (at.auth === 'aws-iam' && request.authorizer) return authorized(request.authorizer, at)
   const { name, skewMs, presigned } = service
   const expected = { service: name, region: service.regionOf(at), now, skewMs, presigned }
   const signature = readSignature(request, expected)
@@ -62,6 +67,14 @@ export async function authenticate(
   }
   const caller = await bearer.caller()
   if (!caller || !mayUse(service, caller)) throw unrecognized()
+  return caller
+}
+
+/** A request without what the authorizer says has not come by the way that is configured. */
+function authorized({ iam }: NonNullable<Request['authorizer']>, { partition }: Authentication): Caller {
+  if (iam === undefined || iam === null) throw new MissingAuthenticationTokenException('Missing Authentication Token')
+  const caller = gatewayCaller(iam, partition)
+  if (!caller) throw unrecognized()
   return caller
 }
 

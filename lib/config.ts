@@ -112,6 +112,10 @@ export const settings = {
     'a Region',
   ),
   KEYSTEAD_PARTITION: text('The partition in ARNs.', 'aws', /^aws[a-z-]*$/, 'a partition'),
+  KEYSTEAD_AUTH: choice(
+    "Who says who signed a request of a RESTful route: Keystead, or the IAM authorizer of the API Gateway before it, of AWS's own users and roles:",
+    ['sigv4', 'aws-iam'],
+  ),
   KEYSTEAD_ROOT_ACCESS_KEY_ID: optionalText(
     "Seeds the root user's access key instead of making one.",
     accessKeyId,

@@ -195,6 +195,8 @@ export interface Request {
   readonly body: Uint8Array
   /** Members from the path and query of a RESTful route, or from a form. @throws SerializationException */
   readonly parameters?: () => Readonly<Record<string, unknown>>
+  /** Of a RESTful route: what the gateway's authorizer says of who asks. It is believed where that is configured. */
+  readonly authorizer?: { readonly iam: unknown }
   /** The peer's address as the host saw it; never from a header that the peer could have sent. */
   readonly sourceIp: string
   readonly secure: boolean

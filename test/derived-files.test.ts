@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { schedules } from '../functions/scheduled/index.ts'
 import { catalog, frontDoor, kebabOf, scheduleCatalog, serviceCatalog } from '../infra/catalog.ts'
 import { derived, stale, withConfiguration } from '../infra/derive.ts'
-import { functionsOf } from '../infra/functions.ts'
+import { authorizedFunctionsOf, functionsOf } from '../infra/functions.ts'
 import { openapiOf } from '../infra/openapi.ts'
 import { rolesOf } from '../infra/roles.ts'
 import { yamlOf } from '../infra/yaml.ts'
@@ -166,6 +166,19 @@ describe('the API description', () => {
       expect(demanded).toEqual(expect.arrayContaining((operation.input.json.required as string[] | undefined) ?? []))
     }
   })
+})
+
+test('behind the gateway’s authorizer are the RESTful routes, each of them, and no other', () => {
+  const authorized = authorizedFunctionsOf(entries)
+  const usual = functionsOf(entries)
+  const operations = entries.map(({ kebab, method, path }) => {
+    expect(authorized[kebab]?.events).toEqual([{ httpApi: { method, path, authorizer: { type: 'aws_iam' } } }])
+    expect({ ...authorized[kebab], events: usual[kebab]?.events }).toEqual(usual[kebab])
+    return kebab
+  })
+  const others = (all: typeof usual) => Object.entries(all).filter(([kebab]) => !operations.includes(kebab))
+  expect(others(authorized)).toEqual(others(usual))
+  expect(Object.keys(authorized).sort()).toEqual(Object.keys(usual).sort())
 })
 
 test('IAM and STS are one Lambda each, at the paths that an endpoint of theirs gives clients', () => {

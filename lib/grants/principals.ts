@@ -17,14 +17,15 @@ const isUnrecorded = ({ kind, id, session }: Principal): boolean =>
  * Whom a text means now, so that it never comes to mean somebody else: a user, a role or a role's session by unique
  * id, of whom the session alone need not be there. Undefined when it means nobody.
  */
-async function boundTo(text: string, { partition }: Pick<Place, 'partition'>, directory: Directory) {
+async function boundTo(text: string, { partition, account: own }: Place, directory: Directory) {
   const principal = parsePrincipal('AWS', text)
   if (!principal || principal.kind === 'ANYONE') throw new InvalidArnException(`ARN is not valid: ${text}`)
   const { kind, account = '', session } = principal
   if (text.startsWith('arn:') && parseArn(text)?.partition !== partition) return
   if (isUnrecorded(principal)) return { account, bound: kind === 'ACCOUNT' ? account : text } satisfies Bound
   const found = await directory.find(text, { fresh: true })
-  if (!found) return
+  // Of who is elsewhere the unique id alone is known to stay his.
+  if (!found) return directory.hasOthers && principal.id !== undefined ? { account: own, bound: text } : undefined
   return { account: found.account, bound: session === undefined ? found.id : `${found.id}:${session}` } satisfies Bound
 }
 

@@ -23,6 +23,10 @@ export function requestOf(event: APIGatewayProxyEventV2, id: string): Request {
   }
 }
 
+/** What an IAM authorizer of the HTTP API says, where there is one. */
+export const authorizerOf = ({ requestContext }: APIGatewayProxyEventV2): unknown =>
+  (requestContext as { readonly authorizer?: { readonly iam?: unknown } }).authorizer?.iam
+
 /** The members of a RESTful request that are in its path and query; a body may hold the rest. */
 export function parametersOf(
   operation: AnyOperation,

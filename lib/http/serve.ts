@@ -8,7 +8,7 @@ import type { AnyOperation, Reply, Request } from '../operation.ts'
 import { perform } from '../perform.ts'
 import { receiveLetter } from '../receive.ts'
 import { openWorld } from '../runtime.ts'
-import { parametersOf, requestOf, strictPathOf } from './event.ts'
+import { authorizerOf, parametersOf, requestOf, strictPathOf } from './event.ts'
 import { healthOf, isHealthCheck } from './health.ts'
 import { answerForm, isForm, type QueryApi } from './query.ts'
 
@@ -65,7 +65,12 @@ const performed = async (operation: AnyOperation, request: Request): Promise<Rep
 export const serve = (operation: AnyOperation) =>
   lambda(async (event, id) => {
     const strictPath = strictPathOf(operation, event)
-    const request = { ...requestOf(event, id), strictPath, parameters: () => parametersOf(operation, event) }
+    const request = {
+      ...requestOf(event, id),
+      strictPath,
+      parameters: () => parametersOf(operation, event),
+      authorizer: { iam: authorizerOf(event) },
+    }
     return resultOf(await performed(operation, request), id, 'application/json')
   })
 

@@ -51,6 +51,8 @@ export interface Directory {
    * Undefined when there is none: an ARN must have the right path, and the name's own case.
    */
   find(text: string, read?: Read): Promise<User | Role | undefined>
+  /** There are users and roles elsewhere too, of whom no record is kept: AWS's own. */
+  readonly hasOthers: boolean
 }
 
 /** Everything that IAM keeps. */

@@ -20,7 +20,10 @@ export async function named<T extends Entity>(
   return found && foldedName(found.name) === foldedName(name) ? found : undefined
 }
 
-export const directoryOf = (at: Principals): Directory => ({ find: (text, read) => findPrincipal(text, at, read) })
+export const directoryOf = (at: Principals, hasOthers = false): Directory => ({
+  find: (text, read) => findPrincipal(text, at, read),
+  hasOthers,
+})
 
 async function findPrincipal(text: string, at: Principals, read?: Read): Promise<User | Role | undefined> {
   if (text.startsWith('AIDA')) return at.users.find(text, read)

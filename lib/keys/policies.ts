@@ -35,7 +35,9 @@ export async function policyFor(
 
 async function soundIn(text: string, directory: Directory) {
   const principalIds = await idsOf(principalsIn(parseKeyPolicy(text)), directory)
-  const document = parseKeyPolicy(text, { exists: (principal) => isThere(principal, principalIds) })
+  const document = parseKeyPolicy(text, {
+    exists: (principal) => directory.hasOthers || isThere(principal, principalIds),
+  })
   return { document, principalIds }
 }
 

@@ -142,6 +142,7 @@ export class TestWorld {
       xks: openXks({ region, signingKeys: this.signingKeys, now: () => this.nowMs, send: this.proxy.send }),
       signingKeys: this.signingKeys,
       sessions: this.sessions,
+      auth: 'sigv4',
       issuers: this.issuers,
       trail: fileTrail(this.directory),
       audit: {
