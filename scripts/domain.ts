@@ -15,34 +15,29 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fromHex } from '../lib/bytes.ts'
-import { readConfig } from '../lib/config.ts'
 import { attribute, objectClass, userType } from '../lib/hsm/constants.ts'
 import { parseRootName } from '../lib/hsm/roots.ts'
-import { hsmModuleOf } from '../lib/runtime.ts'
 import {
   bytes,
   escrowKey,
   fingerprint,
   flush,
   inTokens,
+  keyOf,
   newDomainKeys,
   newStaging,
   number,
+  placeOf,
+  placeOptions,
   runCommand,
   settleKey,
   settleKeys,
   type Token,
+  type TokenPlace,
 } from './provision.ts'
-
-/** A provisioned token. */
-export interface TokenPlace {
-  readonly module: string
-  readonly directory: string
-  readonly tokenLabel: string
-}
 
 /** A Region that wants to join, as it asks the others. */
 export interface DomainRequest {
@@ -67,7 +62,10 @@ const labelled = (label: string) => bytes(attribute.label, Buffer.from(label))
  * Works on a copy of the tokens, and then brings over what was added or taken away, file by file: the service may copy
  * the same directory at any moment, and a process may be killed at any.
  */
-function changing<T>({ module, directory, tokenLabel }: TokenPlace, work: (token: Token, session: number) => T): T {
+export function changing<T>(
+  { module, directory, tokenLabel }: TokenPlace,
+  work: (token: Token, session: number) => T,
+): T {
   const tokens = join(directory, 'tokens')
   if (!existsSync(tokens)) throw new Error(`There is no token in ${directory}: npm run provision.`)
   const pin = readFileSync(join(directory, 'pin'), 'utf8').trim()
@@ -97,16 +95,11 @@ function bringOver(from: string, to: string): void {
   flush(to, { deep: false })
 }
 
-function highestDomain(token: Token, session: number): number {
+/** The highest number of a root of this kind; 0 when there is none. */
+export function highestRoot(kind: 'regional' | 'domain', token: Token, session: number): number {
   const secrets = token.find(session, [number(attribute.class, objectClass.secretKey)])
   const names = secrets.map((handle) => parseRootName(token.read(session, handle, attribute.label).toString()))
-  return Math.max(0, ...names.map((name) => (name?.kind === 'domain' ? name.number : 0)))
-}
-
-function keyOf(token: Token, session: number, publicKey: number): KeyObject {
-  const read = (type: number) => token.read(session, publicKey, type).toString('base64url')
-  const key = { kty: 'RSA', n: read(attribute.modulus), e: read(attribute.publicExponent) }
-  return createPublicKey({ key, format: 'jwk' })
+  return Math.max(0, ...names.map((name) => (name?.kind === kind ? name.number : 0)))
 }
 
 /** Makes a transfer key in the token, and asks for a domain root with it. A request made before is void. */
@@ -115,7 +108,7 @@ export const requestDomain = (place: TokenPlace): DomainRequest =>
     for (const former of token.find(session, [labelled(transferLabel)])) token.destroy(session, former)
     const { publicKey } = token.generateKeyPair(session, transferLabel)
     const transferKey = keyOf(token, session, publicKey).export({ type: 'spki', format: 'pem' }).toString()
-    return { version: 1, highest: highestDomain(token, session), transferKey }
+    return { version: 1, highest: highestRoot('domain', token, session), transferKey }
   })
 
 /** Makes a new domain root, settles it here, and encrypts it to everybody who asked. */
@@ -125,7 +118,7 @@ export const shareDomain = (
   escrow: readonly KeyObject[] = [],
 ): SharedDomain =>
   changing(place, (token, session) => {
-    const highest = Math.max(highestDomain(token, session), ...requests.map((each) => each.highest))
+    const highest = Math.max(highestRoot('domain', token, session), ...requests.map((each) => each.highest))
     const recipients = [...requests.map(({ transferKey }) => createPublicKey(transferKey)), ...escrow]
     const settled = settleKeys(token, session, newDomainKeys(highest + 1), recipients)
     const keys = settled.map(({ label, sent }) => [label, Object.fromEntries(sent)] as const)
@@ -151,9 +144,7 @@ export const acceptDomain = (place: TokenPlace, domain: SharedDomain): void =>
   })
 
 const options = {
-  module: { type: 'string' },
-  directory: { type: 'string' },
-  label: { type: 'string' },
+  ...placeOptions,
   out: { type: 'string' },
   escrow: { type: 'string' },
   with: { type: 'string' },
@@ -165,14 +156,7 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`)
 function main(): void {
   const { values, positionals } = parseArgs({ options, allowPositionals: true })
   const [command, ...files] = positionals
-  const config = readConfig(process.env)
-  const module = values.module ?? hsmModuleOf(config)
-  if (module === undefined) throw new Error('There is no PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
-  const place = {
-    module,
-    directory: values.directory ?? dirname(config.KEYSTEAD_HSM_TOKEN_DIRECTORY),
-    tokenLabel: values.label ?? config.KEYSTEAD_HSM_TOKEN_LABEL,
-  }
+  const place = placeOf(values)
   const put = (content: object, name: string): string => {
     const file = values.out ?? name
     writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)

@@ -43,15 +43,11 @@ import {
   userType,
 } from '../lib/hsm/constants.ts'
 import { isAlive, softHsmConfiguration } from '../lib/hsm/private-copy.ts'
+import { parseRootName } from '../lib/hsm/roots.ts'
 import { type Use, uses } from '../lib/hsm/uses.ts'
 import { hsmModuleOf } from '../lib/runtime.ts'
 
-export interface ProvisionOptions {
-  /** Path of SoftHSM's PKCS #11 module. */
-  readonly module: string
-  /** Made whole, or not at all. */
-  readonly directory: string
-  readonly tokenLabel: string
+export interface ProvisionOptions extends TokenPlace {
   /** PEM of an RSA public key whose holder can restore the keys on another token. */
   readonly escrow?: string
 }
@@ -121,33 +117,104 @@ function standing(directory: string, escrow: KeyObject | undefined): Provisioned
  * process uses the module already
  */
 export function provision(options: ProvisionOptions): Provisioned {
-  if (Buffer.byteLength(options.tokenLabel) > 32) throw new RangeError('A token label has at most 32 bytes.')
   const directory = resolve(options.directory)
   const escrow = options.escrow === undefined ? undefined : escrowKey(options.escrow)
   const before = standing(directory, escrow)
   if (before) return before
+  const isOurs = makeToken({ ...options, directory }, (token, session) => {
+    const settled = settleKeys(token, session, [...regionalKeys, ...newDomainKeys(1)], escrow ? [escrow] : [])
+    return escrow && escrowOf(options.tokenLabel, escrow, settled)
+  })
+  // Another process was first.
+  if (!isOurs) return provision(options)
+  const made = standing(directory, escrow)
+  if (!made) throw new Error(`${directory} was removed while it was made.`)
+  return { ...made, made: true }
+}
 
+/** The keys of a token, each encrypted to the escrow key, in hex by label. */
+export interface Escrow {
+  readonly version: 1
+  readonly tokenLabel: string
+  /** Fingerprint of the escrow key. */
+  readonly recipient: string
+  readonly encryption: 'RSA-OAEP, SHA-1'
+  readonly keys: Readonly<Record<string, string>>
+}
+
+export function escrowOf(tokenLabel: string, escrow: KeyObject, settled: readonly SentKey[]): Escrow {
+  const recipient = fingerprint(escrow)
+  const keys = settled.map(({ label, sent }) => [label, sent.get(recipient) ?? ''] as const)
+  return { version: 1, tokenLabel, recipient, encryption: 'RSA-OAEP, SHA-1', keys: Object.fromEntries(keys) }
+}
+
+export const escrowText = (escrow: Escrow): string => `${JSON.stringify(escrow, null, 2)}\n`
+
+/**
+ * Makes a token in a directory that holds nothing yet: whole, or not at all.
+ * @param fill puts its keys in. @returns what is to be kept beside it in escrow
+ * @returns false when another process has made one there meanwhile
+ */
+function makeToken(
+  { module, directory, tokenLabel }: TokenPlace,
+  fill: (token: Token, session: number) => Escrow | undefined,
+): boolean {
+  if (Buffer.byteLength(tokenLabel) > 32) throw new RangeError('A token label has at most 32 bytes.')
   mkdirSync(dirname(directory), { recursive: true, mode: 0o700 })
   const umask = process.umask(0o077)
   const staging = newStaging(directory)
   try {
-    makeToken(options.module, options.tokenLabel, staging, escrow)
+    const pin = randomBytes(24).toString('base64url')
+    const escrow = inTokens(module, join(staging, 'tokens'), (token) =>
+      fill(token, openNewToken(token, tokenLabel, pin)),
+    )
+    writeFileSync(join(staging, 'pin'), pin, { mode: 0o600 })
+    if (escrow) writeFileSync(join(staging, 'escrow.json'), escrowText(escrow), { mode: 0o600 })
     flush(staging)
     renameSync(staging, directory)
     flush(dirname(directory), { deep: false })
+    return true
   } catch (error) {
     rmSync(staging, { recursive: true, force: true })
-    // Another process was first.
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')) {
-      return provision(options)
-    }
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST'))
+      return false
     throw error
   } finally {
     process.umask(umask)
   }
-  const made = standing(directory, escrow)
-  if (!made) throw new Error(`${directory} was removed while it was made.`)
-  return { ...made, made: true }
+}
+
+/** A provisioned token, or where one is to be. */
+export interface TokenPlace {
+  /** Path of SoftHSM's PKCS #11 module. */
+  readonly module: string
+  readonly directory: string
+  readonly tokenLabel: string
+}
+
+/**
+ * Makes a token with the keys of one that was lost.
+ * @param readdress what is in escrow, encrypted anew to the transfer key of the new token, by label
+ * @throws Error when something is in the directory
+ */
+export function restoreToken(
+  place: TokenPlace,
+  escrow: Escrow,
+  readdress: (transferKey: KeyObject) => ReadonlyMap<string, Uint8Array>,
+): void {
+  const directory = resolve(place.directory)
+  const isFree = !existsSync(directory) || readdirSync(directory).length === 0
+  const isOurs =
+    isFree &&
+    makeToken({ ...place, directory }, (token, session) => {
+      const transfer = token.generateKeyPair(session)
+      for (const [label, wrapped] of readdress(keyOf(token, session, transfer.publicKey))) {
+        const kind = parseRootName(label) ? 'root' : 'binding'
+        settleKey(token, session, transfer.privateKey, { label, kind }, wrapped)
+      }
+      return escrow
+    })
+  if (!isOurs) throw new Error(`${directory} is not empty: a token is restored beside what is there, or after it.`)
 }
 
 /** A directory beside the one to be made or changed; those of processes that were killed are removed. */
@@ -184,25 +251,6 @@ export function inTokens<T>(module: string, tokenDirectory: string, work: (token
     else process.env.SOFTHSM2_CONF = outside
     rmSync(configuration, { force: true })
   }
-}
-
-function makeToken(module: string, tokenLabel: string, staging: string, escrow: KeyObject | undefined): void {
-  const pin = randomBytes(24).toString('base64url')
-  const keys = [...regionalKeys, ...newDomainKeys(1)]
-  const settled = inTokens(module, join(staging, 'tokens'), (token) =>
-    settleKeys(token, openNewToken(token, tokenLabel, pin), keys, escrow ? [escrow] : []),
-  )
-  writeFileSync(join(staging, 'pin'), pin, { mode: 0o600 })
-  if (!escrow) return
-  const recipient = fingerprint(escrow)
-  const transfer = {
-    version: 1,
-    tokenLabel,
-    recipient,
-    encryption: 'RSA-OAEP, SHA-1',
-    keys: Object.fromEntries(settled.map(({ label, sent }) => [label, sent.get(recipient)])),
-  }
-  writeFileSync(join(staging, 'escrow.json'), `${JSON.stringify(transfer, null, 2)}\n`, { mode: 0o600 })
 }
 
 /** A key as it left for its recipients: encrypted, in hex, by the fingerprint of the recipient's key. */
@@ -243,6 +291,12 @@ export function settleKey(
 }
 
 const named = (label: string) => [bytes(attribute.label, Buffer.from(label)), bytes(attribute.id, Buffer.from(label))]
+
+export function keyOf(token: Token, session: number, publicKey: number): KeyObject {
+  const read = (type: number) => token.read(session, publicKey, type).toString('base64url')
+  const key = { kty: 'RSA', n: read(attribute.modulus), e: read(attribute.publicExponent) }
+  return createPublicKey({ key, format: 'jwk' })
+}
 
 function openNewToken(token: Token, label: string, pin: string): number {
   const slot = token.firstSlot()
@@ -543,27 +597,37 @@ function bind(path: string) {
   }
 }
 
-function main(): void {
-  const { values } = parseArgs({
-    options: {
-      module: { type: 'string' },
-      directory: { type: 'string' },
-      label: { type: 'string' },
-      escrow: { type: 'string' },
-    },
-  })
+/** What says on the command line which token is meant. */
+export const placeOptions = {
+  module: { type: 'string' },
+  directory: { type: 'string' },
+  label: { type: 'string' },
+} as const
+
+/** The token that is meant: what is left out is as configured. @throws Error when there is no module */
+export function placeOf(values: { readonly [K in keyof typeof placeOptions]?: string | undefined }): TokenPlace {
   const config = readConfig(process.env)
   const module = values.module ?? hsmModuleOf(config)
   if (module === undefined) throw new Error('There is no PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
   if (!existsSync(module)) throw new Error(`There is no PKCS#11 module ${module}.`)
-  const { made, tokenDirectory, pinFile, escrowFile } = provision({
+  return {
     module,
     directory: values.directory ?? dirname(config.KEYSTEAD_HSM_TOKEN_DIRECTORY),
     tokenLabel: values.label ?? config.KEYSTEAD_HSM_TOKEN_LABEL,
+  }
+}
+
+function main(): void {
+  const { values } = parseArgs({ options: { ...placeOptions, escrow: { type: 'string' } } })
+  const { made, tokenDirectory, pinFile, escrowFile } = provision({
+    ...placeOf(values),
     ...(values.escrow !== undefined && { escrow: readFileSync(values.escrow, 'utf8') }),
   })
   console.log(`${made ? 'Provisioned' : 'Already provisioned'}: ${tokenDirectory}, PIN in ${pinFile}`)
-  if (escrowFile) console.log(`Escrow: ${escrowFile}. Keep it and a copy of the PIN elsewhere.`)
+  if (escrowFile) {
+    const digest = createHash('sha256').update(readFileSync(escrowFile)).digest('hex')
+    console.log(`Escrow: ${escrowFile}, SHA-256 ${digest}. Keep copies elsewhere (docs/recovery.md).`)
+  }
 }
 
 /** Runs a command that says in one line what is wrong. */
