@@ -116,12 +116,15 @@ const writesTrail = onTrail(['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], ['E
 
 const tellsOfChanges: Statement = { Effect: 'Allow', Action: ['events:PutEvents'], Resource: [arnOf('KeyEvents')] }
 
-/** Through the indexes alone. */
-const looksUpTrail: Statement = {
-  Effect: 'Allow',
-  Action: ['dynamodb:Query'],
-  Resource: ['GSI1', 'GSI2', 'GSI3', 'GSI4'].map((index) => ({ 'Fn::Sub': `\${AuditTable.Arn}/index/${index}` })),
-}
+/** Through the indexes, which lead to records. */
+const looksUpTrail: readonly Statement[] = [
+  {
+    Effect: 'Allow',
+    Action: ['dynamodb:Query'],
+    Resource: ['GSI1', 'GSI2', 'GSI3', 'GSI4'].map((index) => ({ 'Fn::Sub': `\${AuditTable.Arn}/index/${index}` })),
+  },
+  onTrail(['dynamodb:BatchGetItem'], ['EVENT#*', 'WRITER#*']),
+]
 
 const sealsTrail: readonly Statement[] = [
   onTrail(['dynamodb:GetItem', 'dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
@@ -151,7 +154,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     writesTrail,
     ...(operations.every(({ readOnly }) => readOnly) ? [] : [tellsOfChanges]),
     // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
-    ...(operations.some(({ needs }) => needs.includes('trail')) ? [looksUpTrail] : []),
+    ...(operations.some(({ needs }) => needs.includes('trail')) ? looksUpTrail : []),
     { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
     logs(kebab),
   ]

@@ -1,7 +1,12 @@
-import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import {
+  BatchGetCommand,
+  type BatchGetCommandInput,
+  type DynamoDBDocumentClient,
+  QueryCommand,
+} from '@aws-sdk/lib-dynamodb'
 import { type FoundRecord, isAskedFor, type Lookup, type LookupPage } from '../audit/lookup.ts'
 import { readLine } from '../audit/mark.ts'
-import { InvalidNextTokenException } from '../errors.ts'
+import { DependencyTimeoutException, InvalidNextTokenException } from '../errors.ts'
 import { byName, byUser, hourPartition, shards } from './places.ts'
 
 interface Partition {
@@ -13,7 +18,14 @@ type Item = Readonly<Record<string, unknown>>
 const hourMs = 3_600_000
 /** Items that one call looks at, at most: it then answers what it found, and where to go on. */
 const budget = 5000
-const pageSize = 200
+const pageSize = 100
+/** BatchGetItem's own limit. */
+const atOnce = 100
+const maxTries = 5
+
+type Asked = NonNullable<BatchGetCommandInput['RequestItems']>
+
+const placeOf = ({ PK, SK }: Item): string => JSON.stringify([PK, SK])
 
 /**
  * Records of the audit table, newest first: by key, user or event name through their index, everything else by the hour.
@@ -45,9 +57,24 @@ export async function lookUpInTable(
           ...(start && { ExclusiveStartKey: start }),
         }),
       )
-      yield* answer.Items ?? []
+      yield* await withRecords(answer.Items ?? [])
       start = answer.LastEvaluatedKey
     } while (start)
+  }
+
+  /** The indexes hold keys alone: a copy of each record in each of them would cost more than the trail itself. */
+  async function withRecords(found: readonly Item[]): Promise<readonly Item[]> {
+    const records = new Map<string, unknown>()
+    for (let at = 0; at < found.length; at += atOnce) {
+      let asked: Asked = { [table]: { Keys: found.slice(at, at + atOnce).map(({ PK, SK }) => ({ PK, SK })) } }
+      for (let tries = 1; Object.keys(asked).length > 0; tries++) {
+        if (tries > maxTries) throw new DependencyTimeoutException('The audit table did not answer in time.')
+        const { Responses, UnprocessedKeys = {} } = await documents.send(new BatchGetCommand({ RequestItems: asked }))
+        for (const { PK, SK, record } of Responses?.[table] ?? []) records.set(placeOf({ PK, SK }), record)
+        asked = UnprocessedKeys
+      }
+    }
+    return found.map((item) => ({ ...item, record: records.get(placeOf(item)) }))
   }
 
   const single = partitionOf(lookup)

@@ -39,7 +39,7 @@ export const auditTable = (name: string) =>
     GlobalSecondaryIndexes: indexes.map((IndexName) => ({
       IndexName,
       KeySchema: keySchema(IndexName),
-      Projection: { ProjectionType: 'ALL' as const },
+      Projection: { ProjectionType: 'KEYS_ONLY' as const },
     })),
   }) satisfies CreateTableCommandInput
 
