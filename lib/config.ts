@@ -84,6 +84,15 @@ function peersIn(text: string): Readonly<Record<string, string>> {
   return json as Readonly<Record<string, string>>
 }
 
+function rateFactorIn(given = 'none'): number | undefined {
+  if (given === 'none') return undefined
+  const factor = given === 'aws' ? 1 : Number(given)
+  if (given.trim() === '' || !(factor >= 0.001 && factor <= 1000)) {
+    throw new ConfigurationError('none, aws, or a number from 0.001 to 1000')
+  }
+  return factor
+}
+
 const accessKeyId = /^[A-Z0-9]{16,128}$/
 
 export const settings = {
@@ -221,6 +230,13 @@ export const settings = {
     0,
     65535,
   ),
+  KEYSTEAD_RATE_LIMITS: {
+    summary:
+      'How often an account may call: `none` is as often as it likes, `aws` what AWS grants, and a number so many times that. Each process counts for itself.',
+    byDefault: 'none',
+    read: rateFactorIn,
+  } as Setting<number | undefined>,
+  KEYSTEAD_RATE_LIMIT_PRINCIPAL_PERCENT: whole("How much of its account's rate one user or role may use.", 100, 1, 100),
   KEYSTEAD_OIDC_LOOPBACK_HTTP: choice(
     'Whether OIDC providers on this machine are reached by http, for tests. All others are reached by https:',
     ['false', 'true'],

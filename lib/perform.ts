@@ -2,8 +2,8 @@
  * The law, once: what happens around every operation, in wire order. Each step happens here and nowhere else, and the
  * order is behaviour that clients see (kms-api.md §2.3, kms-authz.md §1.6):
  *
- *   open the audit entry → body is JSON → authenticate → types, then constraints → resolve keys → authorize →
- *   key usage, key state, algorithm → put a change on record → run → dry run → encode, or any failure as
+ *   open the audit entry → body is JSON → authenticate → rate → types, then constraints → resolve keys → rate of the
+ *   keys → authorize → key usage, key state, algorithm → put a change on record → run → dry run → encode, or any failure as
  *   {__type, message} → close the entry
  *
  * A change that another writer overtook is done again from the look-up on, so that it is decided on what is there now.
@@ -43,6 +43,8 @@ import type { Answered } from './metrics/metrics.ts'
 import { type AnyOperation, type KeyRule, type Reply, type Request, serviceOf, type Target } from './operation.ts'
 import { unclear } from './policy/variables.ts'
 import { type AuditSink, Conflict, type Ports } from './ports.ts'
+import { quotaOf, quotaOfPair, quotaOfUse } from './rates/quotas.ts'
+import type { Rates } from './rates/rates.ts'
 import type { Said } from './request-context.ts'
 import { demandOwnCiphertext, type Resolved, resolve } from './resolve.ts'
 import { validated } from './schema/parse.ts'
@@ -53,6 +55,7 @@ export interface World extends Ports, Authentication {
   /** The account that this deployment's root user is of. */
   readonly account: string
   readonly audit: AuditSink
+  readonly rates: Rates
   /** SHA-256 fingerprint of the certificate that enclaves' attestation documents must chain to. */
   readonly attestationRoot: string
   readonly now: () => number
@@ -133,9 +136,12 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
   const body = service.membersOf(request.body)
   const caller = operation.unsigned ? nobody : await authenticate(request, service, world, world.now())
   if (!operation.unsigned) entry.by(caller)
+  // Counted as soon as it is known whose request it is, so that what is wrong with it costs its sender too.
+  world.rates.take(caller, quotaOf(askedOf(operation), world.region))
   const sent = request.parameters ? { ...body, ...request.parameters() } : body
   const input = validated(operation.input, sent) as Input
   entry.asked(operation.input.redact(input) as Input)
+  world.rates.take(caller, quotaOfPair(input.KeyPairSpec))
   for (let tries = 1; ; tries++) {
     try {
       return await onKeys(operation, request, world, entry, caller, { input, sent })
@@ -147,6 +153,12 @@ async function attempt(operation: AnyOperation, request: Request, world: World, 
     }
   }
 }
+
+const askedOf = (operation: AnyOperation) => ({
+  name: operation.name,
+  service: serviceOf(operation).name,
+  cryptographic: Object.values<KeyRule>(operation.on).some(({ usage }) => usage !== undefined),
+})
 
 /** Who has not signed, where that is not asked for: nothing is allowed to it, and no policy names it. */
 const nobody: Caller = { type: 'FederatedUser', account: '', arn: '', principalId: '', accessKeyId: '' }
@@ -196,6 +208,7 @@ async function onKeys(
     resolved.push({ ...found, ...(unused !== undefined && { daysWithoutUse: unused }), ...(aliases && { aliases }) })
     keys[member] = found.key
     entry.touched(found.key.arn, found.key.account)
+    if (rule.usage) world.rates.take(caller, quotaOfUse(found.key, world.region))
     if (found.key.keyStore) entry.note(custodyNote(found.key.keyStore))
   }
 

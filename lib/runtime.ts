@@ -9,6 +9,7 @@ import { Sessions } from './identity/sessions.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
 import { embedded, embeddedNumbers, Metrics } from './metrics/metrics.ts'
 import { hsmReadings, lossReadings, storeReadings, workReadings } from './metrics/readings.ts'
+import { type Rates, TokenBuckets, unlimited } from './rates/rates.ts'
 import type { PeerWorld } from './receive.ts'
 import { together } from './regions/together.ts'
 import type { DueWorld, Outcome } from './scheduled.ts'
@@ -137,6 +138,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     auth: config.KEYSTEAD_AUTH,
     issuers: openIssuers({ now, httpOnLoopback: config.KEYSTEAD_OIDC_LOOPBACK_HTTP === 'true' }),
     audit: sink,
+    rates: ratesOf(config, now),
     auditKeepDays: config.KEYSTEAD_AUDIT_KEEP_DAYS,
     trail: sink.trail,
     partition: config.KEYSTEAD_PARTITION,
@@ -219,6 +221,12 @@ function clusterTokens(
     ]
   })
   return new Map(tokens)
+}
+
+function ratesOf(config: Config, now: () => number): Rates {
+  const factor = config.KEYSTEAD_RATE_LIMITS
+  if (factor === undefined) return unlimited
+  return new TokenBuckets({ factor, principalShare: config.KEYSTEAD_RATE_LIMIT_PRINCIPAL_PERCENT / 100, now })
 }
 
 const proxyOptions = (config: Config) => ({

@@ -69,6 +69,7 @@ export const cloudTrail: Service = {
   eventSource: 'cloudtrail.amazonaws.com',
   targets: ['CloudTrail_20131101.', 'com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.'],
   skewMs: 15 * 60_000,
+  named: (error) => (error instanceof ThrottlingException ? new ThrottlingException('Rate exceeded') : error),
 }
 
 interface Name {
@@ -92,7 +93,7 @@ const queryNames: ReadonlyMap<unknown, Name> = new Map<unknown, Name>([
   ],
   [RequestEntityTooLargeException, { code: 'RequestEntityTooLarge', status: 413 }],
   [SerializationException, { code: 'MalformedInput', status: 400 }],
-  [ThrottlingException, { code: 'Throttling', status: 400 }],
+  [ThrottlingException, { code: 'Throttling', status: 400, message: 'Rate exceeded' }],
   [UnknownOperationException, { code: 'InvalidAction', status: 400 }],
   [UnrecognizedClientException, { code: 'InvalidClientTokenId', status: 403 }],
   [ValidationException, { code: 'ValidationError', status: 400 }],

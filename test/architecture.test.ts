@@ -33,7 +33,7 @@ type Layer = (typeof layers)[number]
 
 const places: readonly (readonly [RegExp, Layer])[] = [
   [/^lib\/(?:errors|bytes|arn|setting-kinds)\.ts$|^lib\/schema\//, 'ground'],
-  [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores|regions|metrics)\/|^lib\/ports\.ts$/, 'nouns'],
+  [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores|regions|metrics|rates)\/|^lib\/ports\.ts$/, 'nouns'],
   [
     /^lib\/(?:operation|services|failures|perform|authenticate|resolve|request-context|authorize|scheduled|receive)\.ts$/,
     'procedure',

@@ -14,6 +14,7 @@ import { type Answered, Metrics } from '../../lib/metrics/metrics.ts'
 import { openIssuers } from '../../lib/oidc/issuers.ts'
 import { openPeers } from '../../lib/peers/client.ts'
 import type { PolicyCaller } from '../../lib/policy/principals.ts'
+import { type Rates, unlimited } from '../../lib/rates/rates.ts'
 import { receiveLetter } from '../../lib/receive.ts'
 import { together } from '../../lib/regions/together.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
@@ -78,6 +79,7 @@ export class TestWorld {
   readonly answers: Answered[] = []
   readonly outcomes: Outcome[] = []
   auditFailure: Error | undefined
+  rates: Rates = unlimited
   readonly lastUsage = new UsageBook(this.store.uses, {
     flushMs: 60_000,
     now: () => this.nowMs,
@@ -152,6 +154,7 @@ export class TestWorld {
           kept.push(structuredClone(record))
         },
       },
+      rates: { take: (caller, quota) => this.rates.take(caller, quota) },
       attestationRoot: '',
       metrics: new Metrics(),
       auditKeepDays: 0,
