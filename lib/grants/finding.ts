@@ -15,7 +15,7 @@ import type { GrantReference } from './tokens.ts'
 export type GrantsFor = (key: Key, caller: Caller) => Promise<readonly PolicyGrant[]>
 
 /** One that memory does not have may have come to be elsewhere since: that is what its token is for. */
-export const findNamed = async (grants: Grants, { keyId, id }: GrantReference): Promise<Grant | undefined> =>
+const findNamed = async (grants: Grants, { keyId, id }: GrantReference): Promise<Grant | undefined> =>
   (await grants.find(keyId, id)) ?? (await grants.find(keyId, id, { fresh: true }))
 
 /**

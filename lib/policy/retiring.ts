@@ -33,11 +33,11 @@ export function decideRetiring(request: DecisionRequest, grant: RetirableGrant):
     by,
     message,
   })
-  if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
   const needs = needsOf(grant, request)
-  if (needs.some((each) => isMet(each, own))) return { allowed: true, by: { source: 'grant', policy: grant.id } }
   const by = { source: 'default', policy: grant.id, detail: 'The grant does not let the caller retire it.' } as const
-  // A stranger is not told that there is such a grant.
+  // A stranger hears the same of a grant that is there as of none, whatever its own policies say.
   if (!isLocal && needs.length === 0) return deny(words.foreign, by)
+  if (own.denied) return deny(words.explicit(own.denied.layer), own.denied.by, true)
+  if (needs.some((each) => isMet(each, own))) return { allowed: true, by: { source: 'grant', policy: grant.id } }
   return deny(words.implicit(needs.length > 0 && own.cappedBy ? own.cappedBy : 'identity-policy'), by)
 }

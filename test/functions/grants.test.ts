@@ -717,6 +717,12 @@ describe('RetireGrant', () => {
     const noKey = `arn:aws:kms:us-east-1:${account}:key/00000000-0000-4000-8000-000000000000`
     for (const input of [byId(GrantId), byId(none), { KeyId: noKey, GrantId }])
       expect(refused(await retire(input, otherRoot))).toEqual(foreign(arn, 'kms:RetireGrant'))
+    const zoe = { type: 'User', account: otherAccount, userName: 'zoe' } as const
+    const who = { ...zoe, arn: `arn:aws:iam::${otherAccount}:user/zoe`, principalId: 'AIDAZOEZOEZOEZOEZOE22' }
+    const identity = [{ name: 'no', text: policyText('kms:*', 'Deny') }]
+    const denied = await world.addCaller({ ...who, policies: { identity } })
+    for (const input of [byId(GrantId), byId(none)])
+      expect(refused(await retire(input, denied))).toEqual(foreign(who.arn, 'kms:RetireGrant'))
     const named = (await create({ RetiringPrincipal: arn })).json
     expect((await retire(byId(named.GrantId), otherRoot)).status).toBe(200)
   })
