@@ -50,6 +50,16 @@ export default defineConfig({
         },
       },
       endToEnd('e2e', 2),
+      {
+        test: {
+          name: 'package',
+          include: ['test/package/**/*.test.ts'],
+          globalSetup: ['test/package/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          ...alone(4),
+        },
+      },
       // Local hosts start and stop the same, whatever else runs.
       endToEnd('e2e-offline', 3, ['test/e2e/access.test.ts', 'test/e2e/lifecycle.test.ts', 'test/e2e/regions.test.ts']),
     ],

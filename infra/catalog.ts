@@ -108,8 +108,7 @@ export const serviceCatalog = (apis: readonly QueryApi[] = [iamApi, stsApi]): re
     file: `${identity}${name}.ts`,
     summary: `Every action of ${name.toUpperCase()}, by its form's Action.`,
     actions,
-    // AWS's clients add a slash to the path of an endpoint.
-    routes: (presigned ? ['POST', 'GET'] : ['POST']).flatMap((method) => [`${method} /${name}`, `${method} /${name}/`]),
+    routes: (presigned ? ['POST', 'GET'] : ['POST']).map((method) => `${method} /${name}`),
   }))
 
 const filesIn = (group: string): readonly string[] =>

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { settings } from '../lib/config.ts'
 import { actionsTable } from './actions.ts'
 import { catalog, type Entry, root } from './catalog.ts'
-import { authorizedFunctionsOf, functionsOf } from './functions.ts'
+import { authorizedFunctionsOf, functionsOf, slashedRoutesOf } from './functions.ts'
 import { openapiOf } from './openapi.ts'
 import { rolesOf } from './roles.ts'
 import { yamlOf } from './yaml.ts'
@@ -47,6 +47,7 @@ export function derived(): ReadonlyMap<string, string> {
     [`${folder}/openapi.json`, json(openapiOf(entries))],
     [`${folder}/roles.yml`, note + yamlOf(rolesOf(entries))],
     [`${folder}/routes.json`, json(routesOf(entries))],
+    [`${folder}/slashed-routes.yml`, note + yamlOf(slashedRoutesOf())],
   ])
   const readme = join(root, 'README.md')
   if (existsSync(readme)) files.set('README.md', withConfiguration(readFileSync(readme, 'utf8')))

@@ -93,3 +93,22 @@ export const functionsOf = (
   ...Object.fromEntries(services.map(({ kebab, routes, summary }) => [kebab, lambda(kebab, routes, summary, 'plain')])),
   ...Object.fromEntries(scheduled.map((entry) => [entry.kebab, scheduledLambda(entry)])),
 })
+
+const word = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).toLowerCase()
+
+/**
+ * The same routes with a slash at their end, which AWS's clients add to the path of an endpoint. They are not among the
+ * events of the Lambdas: the Serverless Framework gives both the same logical id, and so the API but one of them.
+ */
+export const slashedRoutesOf = (services: readonly ServiceEntry[] = serviceCatalog()) => ({
+  Resources: Object.fromEntries(
+    services.flatMap(({ kebab, routes }) =>
+      routes.map((route) => {
+        const target = { 'Fn::Sub': `integrations/\${HttpApiIntegration${word(kebab)}}` }
+        const Properties = { ApiId: { Ref: 'HttpApi' }, RouteKey: `${route}/`, Target: target }
+        const [method = ''] = route.split(' ')
+        return [`HttpApiRoute${word(method)}${word(kebab)}Slash`, { Type: 'AWS::ApiGatewayV2::Route', Properties }]
+      }),
+    ),
+  ),
+})

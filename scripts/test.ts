@@ -33,6 +33,7 @@ const steps: readonly Step[] = [
   tests('token', 'token'),
   tests('end-to-end', 'e2e'),
   tests('end-to-end under serverless-offline', 'e2e-offline'),
+  tests('package for AWS', 'package'),
 ]
 
 const root = new URL('..', import.meta.url)

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { schedules } from '../functions/scheduled/index.ts'
 import { catalog, frontDoor, kebabOf, scheduleCatalog, serviceCatalog } from '../infra/catalog.ts'
 import { derived, stale, withConfiguration } from '../infra/derive.ts'
-import { authorizedFunctionsOf, functionsOf } from '../infra/functions.ts'
+import { authorizedFunctionsOf, functionsOf, slashedRoutesOf } from '../infra/functions.ts'
 import { openapiOf } from '../infra/openapi.ts'
 import { rolesOf } from '../infra/roles.ts'
 import { yamlOf } from '../infra/yaml.ts'
@@ -183,8 +183,10 @@ test('behind the gateway’s authorizer are the RESTful routes, each of them, an
 
 test('IAM and STS are one Lambda each, at the paths that an endpoint of theirs gives clients', () => {
   const routes = (name: string) => functionsOf(entries)[name]?.events
-  expect(routes('iam')).toEqual([{ httpApi: 'POST /iam' }, { httpApi: 'POST /iam/' }])
-  expect(routes('sts')).toEqual(['POST /sts', 'POST /sts/', 'GET /sts', 'GET /sts/'].map((httpApi) => ({ httpApi })))
+  expect(routes('iam')).toEqual([{ httpApi: 'POST /iam' }])
+  expect(routes('sts')).toEqual([{ httpApi: 'POST /sts' }, { httpApi: 'GET /sts' }])
+  const slashed = Object.values(slashedRoutesOf().Resources).map(({ Properties }) => Properties.RouteKey)
+  expect(slashed).toEqual(['POST /iam/', 'POST /sts/', 'GET /sts/'])
 })
 
 test('the front door is the Lambda of POST /, and answers health checks', () => {
