@@ -28,6 +28,8 @@ const memberKeys: Readonly<Record<string, string>> = {
   MacAlgorithm: 'kms:MacAlgorithm',
   KeyAgreementAlgorithm: 'kms:KeyAgreementAlgorithm',
   PendingWindowInDays: 'kms:ScheduleKeyDeletionPendingWindowInDays',
+  PermissionsBoundary: 'iam:PermissionsBoundary',
+  PolicyArn: 'iam:PolicyARN',
   PrimaryRegion: 'kms:PrimaryRegion',
   ReplicaRegion: 'kms:ReplicaRegion',
   WrappingAlgorithm: 'kms:WrappingAlgorithm',

@@ -4,10 +4,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { guideIn, shown } from '../harness/guides.ts'
 import { cleanEnv, type RunningServer, removeHome, startServer } from '../harness/server.ts'
 import type { Credentials } from '../harness/sign.ts'
+
+/** The CLI takes a second to start, and more on a busy machine. */
+vi.setConfig({ testTimeout: 120_000 })
 
 const installed = spawnSync('aws', ['--version']).status === 0
 const account = '000000000000'
@@ -28,6 +31,8 @@ afterAll(async () => {
 
 const settings = () =>
   cleanEnv({
+    // The CLI keeps the credentials of roles there, those of other servers' roles of the same name among them.
+    HOME: folder,
     AWS_CONFIG_FILE: '/dev/null',
     AWS_EC2_METADATA_DISABLED: 'true',
     AWS_PAGER: '',
@@ -84,7 +89,7 @@ describe.skipIf(!installed)(`with the AWS CLI ${installed ? '' : '(not installed
     })
     expect([ran.stderr, ran.status]).toEqual(['', 0])
     expect(ran.stdout.trimEnd().split('\n')).toEqual(prints.map((line) => expect.stringMatching(shown(line))))
-  })
+  }, 240_000)
 
   test('a user whom a key policy names uses the key until an identity policy denies it', () => {
     const bob = newUser('default', 'bob')
@@ -129,6 +134,35 @@ describe.skipIf(!installed)(`with the AWS CLI ${installed ? '' : '(not installed
     const { KeyMetadata: unshared } = aws('default', 'kms create-key').json
     expect(encrypt(li, unshared.Arn).error).toContain('the resource does not exist in this Region')
     expect(aws(li, 'iam list-users').error).toContain('AccessDenied')
+  })
+
+  test('a role is assumed from another account where both sides say so, and its sessions end with it', () => {
+    const max = newUser(other, 'max')
+    const trust = policy({
+      Effect: 'Allow',
+      Principal: { AWS: `arn:aws:iam::${other}:user/max` },
+      Action: 'sts:AssumeRole',
+    })
+    const { Role } = aws('default', 'iam create-role --role-name visitors --assume-role-policy-document', trust).json
+    const mayEncrypt = policy(allow('kms:Encrypt'))
+    const put = 'iam put-role-policy --role-name visitors --policy-name p --policy-document'
+    expect(aws('default', put, mayEncrypt).error).toBe('')
+    const { KeyMetadata } = aws('default', 'kms create-key').json
+    const assume = () => aws(max, `sts assume-role --role-session-name visit --role-arn ${Role.Arn}`)
+    expect(assume().error).toContain('is not authorized to perform: sts:AssumeRole')
+    putUserPolicy(other, 'max', policy(allow('sts:AssumeRole', Role.Arn)))
+    const { Credentials: given } = assume().json
+    const session = {
+      accessKeyId: given.AccessKeyId,
+      secretAccessKey: given.SecretAccessKey,
+      sessionToken: given.SessionToken,
+    }
+    expect(aws(session, 'sts get-caller-identity').json.Arn).toBe(`arn:aws:sts::${account}:assumed-role/visitors/visit`)
+    expect(encrypt(session, KeyMetadata.Arn).json.KeyId).toBe(KeyMetadata.Arn)
+    expect(encrypt(max, KeyMetadata.Arn).error).toContain('AccessDeniedException')
+    aws('default', 'iam delete-role-policy --role-name visitors --policy-name p')
+    expect(aws('default', 'iam delete-role --role-name visitors').error).toBe('')
+    expect(encrypt(session, KeyMetadata.Arn).error).toContain('UnrecognizedClientException')
   })
 
   test('a grant lets a user in, until it is revoked', () => {

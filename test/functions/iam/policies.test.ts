@@ -246,6 +246,45 @@ describe('a managed policy', () => {
     expect((await world.call('ListAliases', {}, bob)).json.message).toContain('because no permissions boundary allows')
   })
 
+  test('and a boundary can be the condition of what an administrator may give', async () => {
+    const document = {
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Action: 'iam:CreateUser',
+          Resource: '*',
+          Condition: { StringEquals: { 'iam:PermissionsBoundary': PolicyArn } },
+        },
+        {
+          Effect: 'Allow',
+          Action: 'iam:AttachUserPolicy',
+          Resource: '*',
+          Condition: { ArnEquals: { 'iam:PolicyARN': PolicyArn } },
+        },
+        {
+          Effect: 'Allow',
+          Action: 'iam:TagUser',
+          Resource: '*',
+          Condition: { StringEquals: { 'aws:RequestTag/team': 'red' } },
+        },
+      ],
+    }
+    await iam('PutUserPolicy', { UserName: 'bob', PolicyName: 'p', PolicyDocument: JSON.stringify(document) })
+    const bob = await bobsKey()
+    const denied = async (action: string, input: object) => (await iam(action, input, bob)).error === 'AccessDenied'
+    const aws = 'arn:aws:iam::aws:policy/AdministratorAccess'
+    expect([
+      await denied('CreateUser', { UserName: 'eve' }),
+      await denied('CreateUser', { UserName: 'eve', PermissionsBoundary: aws }),
+      await denied('CreateUser', { UserName: 'eve', PermissionsBoundary: PolicyArn }),
+      await denied('AttachUserPolicy', { UserName: 'eve', PolicyArn: aws }),
+      await denied('AttachUserPolicy', { UserName: 'eve', PolicyArn }),
+      await denied('TagUser', { UserName: 'eve', Tags: [{ Key: 'team', Value: 'blue' }] }),
+      await denied('TagUser', { UserName: 'eve', Tags: [{ Key: 'team', Value: 'red' }] }),
+    ]).toEqual([true, true, false, true, false, true, false])
+  })
+
   test('there are ten of at the most for one user, of 6144 characters each', async () => {
     for (let made = 0; made < 10; made++) {
       await iam('CreatePolicy', { PolicyName: `p${made}`, PolicyDocument: policyText('kms:List*') })

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { named } from '../../../lib/identity/principals.ts'
 import type { Key } from '../../../lib/keys/key.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { cached, type Records } from '../../../lib/store/cached.ts'
+import { aUser } from '../../harness/identities.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias } from '../../harness/store.ts'
 
@@ -217,5 +219,44 @@ describe('the cache', () => {
     await store.keys.create(key)
     await Promise.all([cache.keys.find(key.id), cache.keys.find(key.id)])
     expect(asked).toHaveLength(2)
+  })
+})
+
+describe("the cache of IAM's records", () => {
+  test('answers for a caller from memory, until this process or the bound says otherwise', async () => {
+    const memory = memoryStore()
+    const asked: string[] = []
+    const { users } = memory.principals
+    const noting = <T>(name: string, ask: () => T): T => {
+      asked.push(name)
+      return ask()
+    }
+    const noted = {
+      ...users,
+      find: (id: string) => noting('find', () => users.find(id)),
+      idOf: (account: string, name: string) => noting('idOf', () => users.idOf(account, name)),
+    }
+    const clock = { now: 0 }
+    const store = { ...memory, principals: { ...memory.principals, users: noted } }
+    const cache = cached(store, { ttlMs: 1000, capacity: 10, now: () => clock.now }).principals.users
+    const bob = aUser('bob')
+    await cache.create(bob)
+    for (let times = 0; times < 3; times++) expect((await named(cache, bob.account, 'BOB'))?.id).toBe(bob.id)
+    expect(asked).toEqual(['idOf', 'find'])
+
+    await cache.replace({ ...bob, tags: { a: 'b' } })
+    expect((await cache.find(bob.id))?.tags).toEqual({ a: 'b' })
+    const changed = (await users.find(bob.id)) ?? bob
+    await users.replace({ ...changed, tags: {} })
+    expect((await cache.find(bob.id))?.tags).toEqual({ a: 'b' })
+    clock.now += 1000
+    expect((await cache.find(bob.id))?.tags).toEqual({})
+
+    const now = (await users.find(bob.id)) ?? bob
+    await cache.rename({ ...now, name: 'rob' }, 'bob')
+    expect(await named(cache, bob.account, 'bob')).toBeUndefined()
+    expect((await named(cache, bob.account, 'rob'))?.id).toBe(bob.id)
+    await cache.remove((await users.find(bob.id)) ?? bob)
+    expect(await cache.find(bob.id)).toBeUndefined()
   })
 })
