@@ -291,7 +291,7 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
     }
     await world.call(name, { ...inputOf(operation), ...marked })
     const answer = await world.call(name, inputOf(operation))
-    const texts = JSON.stringify([world.records, world.logged])
+    const texts = JSON.stringify([world.records, world.intents, world.logged])
     expect(texts).not.toContain(secret)
     expect(texts).not.toContain(base64('plaintext'))
     for (const [member, shape] of Object.entries<AnyShape>(operation.output.members)) {
