@@ -6,7 +6,7 @@ import { type Key, keyStates } from '../lib/keys/key.ts'
 import type { AnyOperation, KeyRule, Request } from '../lib/operation.ts'
 import { fromConstraints, fromGrantedKey, fromKey, fromMembers, fromRequest } from '../lib/request-context.ts'
 import type { AnyShape } from '../lib/schema/shape.ts'
-import type { Entry } from './catalog.ts'
+import { type Entry, type ServiceEntry, serviceCatalog } from './catalog.ts'
 
 const account = '111122223333'
 const place = { partition: 'aws', region: 'us-east-1', account }
@@ -148,10 +148,25 @@ function rowsOf({ operation }: Entry): readonly Row[] {
   return rows
 }
 
+/** What an action of IAM or STS demands: where it says no resource, it is asked for all of them. */
+function rowOf(operation: AnyOperation): Row {
+  const { open, decides, unsigned, resource } = operation
+  const more = decides ? ['sts:TagSession', 'sts:SetSourceIdentity'] : []
+  const actions = [...actionsOf(operation, fullInput(operation)), ...more]
+  const on = decides ? 'role in `RoleArn`' : resource ? 'what is named' : '`*`'
+  const policies = unsigned ? 'trust' : decides ? 'trust, identity' : 'identity'
+  return [operation.name, code(actions), open ? '' : on, open ? 'none is asked' : policies, decides ? 'yes' : 'no']
+}
+const serviceColumns: Row = ['Action', 'Actions', 'Resource', 'Policies', 'Other accounts']
+
+const tableOf = (head: Row, rows: readonly Row[]): string =>
+  [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+
 const line = (row: Row): string => `| ${row.join(' | ')} |`
 
 export const actionsTable = (
   entries: readonly Entry[],
+  services: readonly ServiceEntry[] = serviceCatalog(),
 ): string => `<!-- Derived from the registry of operations by infra/derive.ts; do not edit. -->
 
 # What each operation demands
@@ -161,5 +176,8 @@ demanded only where the request asks for what they permit. *Policies* says which
 
 A condition can use the keys of its row, on every key ${code(onEveryKey)}, and on every request ${code(onEveryRequest)}.
 
-${[line(columns), line(columns.map(() => '---')), ...entries.flatMap(rowsOf).map(line)].join('\n')}
-`
+${tableOf(columns, entries.flatMap(rowsOf))}
+
+${services
+  .map(({ kebab, actions }) => `## ${kebab.toUpperCase()}\n\n${tableOf(serviceColumns, actions.map(rowOf))}\n`)
+  .join('\n')}`

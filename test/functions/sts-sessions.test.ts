@@ -12,6 +12,7 @@ import {
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Role, User } from '../../lib/identity/entities.ts'
 import { iamArn } from '../../lib/identity/entities.ts'
+import type { Session } from '../../lib/identity/session.ts'
 import { Sessions } from '../../lib/identity/sessions.ts'
 import { addUser, aManagedPolicy, aRole, policyText } from '../harness/identities.ts'
 import { clientOf } from '../harness/sdk.ts'
@@ -308,6 +309,15 @@ describe('AssumeRole', () => {
   })
 })
 
+const aSession = (): Session => ({
+  accessKeyId: 'ASIAX',
+  secret: 's',
+  account,
+  of: { type: 'Root' },
+  issuedAt: world.nowMs,
+  expiresAt: world.nowMs + 1,
+})
+
 describe('a session', () => {
   const refused = { name: 'InvalidClientTokenId', message: 'The security token included in the request is invalid.' }
 
@@ -412,14 +422,7 @@ describe('a session', () => {
 
   test('is sealed with one key, whoever is first to make it', async () => {
     const processes = [1, 2, 3].map(() => new Sessions(world.hsm, world.store.accessKeys, account))
-    const session = {
-      accessKeyId: 'ASIAX',
-      secret: 's',
-      account,
-      of: { type: 'Root' },
-      issuedAt: world.nowMs,
-      expiresAt: world.nowMs + 1,
-    } as const
+    const session = aSession()
     const tokens = await Promise.all(processes.map((each) => each.seal(session)))
     for (const each of processes) {
       for (const token of tokens) expect(await each.open(token, 'ASIAX', world.nowMs)).toEqual(session)
@@ -428,14 +431,7 @@ describe('a session', () => {
   })
 
   test('that is a day and a half old is opened still, and none from tomorrow’s tomorrow', async () => {
-    const session = {
-      accessKeyId: 'ASIAX',
-      secret: 's',
-      account,
-      of: { type: 'Root' },
-      issuedAt: world.nowMs,
-      expiresAt: world.nowMs + 1,
-    } as const
+    const session = aSession()
     const token = await world.sessions.seal(session)
     expect(await world.sessions.open(token, 'ASIAX', world.nowMs + 36 * 3_600_000)).toEqual(session)
     expect(await world.sessions.open(token, 'ASIAX', world.nowMs + 61 * 3_600_000)).toBeUndefined()
