@@ -41,9 +41,11 @@ async function call(
   )
 }
 
+/** Of requests: what the service does by itself meanwhile is none. */
 const records = (): { eventName: string; errorCode?: string }[] => {
   const folder = join(inject('home'), 'audit')
   return readdirSync(folder)
+    .filter((file) => file.endsWith('.jsonl'))
     .sort()
     .flatMap((file) =>
       readFileSync(join(folder, file), 'utf8')
