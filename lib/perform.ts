@@ -80,7 +80,8 @@ export async function perform(operation: AnyOperation, request: Request, world: 
   const at = world.now()
   const reply = await onRecord(operation, request, world, at)
   const error = reply.status === 200 ? undefined : errorOf(reply)
-  world.answered({ action: operation.name, ...(error !== undefined && { error }), ms: world.now() - at })
+  const ms = world.now() - at
+  world.answered({ action: operation.name, requestId: request.id, ...(error !== undefined && { error }), ms })
   return reply
 }
 

@@ -22,6 +22,7 @@ export interface Reading {
 /** One request that was answered. */
 export interface Answered {
   readonly action: string
+  readonly requestId: string
   /** The error's name. */
   readonly error?: string
   readonly ms: number
@@ -93,10 +94,11 @@ const escaped = (value: string): string =>
 const namespace = 'Keystead'
 
 /**
- * A request as a line of CloudWatch's embedded metric format: by action, and by action and error.
+ * A request as a line of CloudWatch's embedded metric format: by action, and by action and error. So it is a log line too,
+ * found by its request id.
  * @param at milliseconds since the epoch
  */
-export const embedded = ({ action, error, ms }: Answered, at: number) => ({
+export const embedded = ({ action, requestId, error, ms }: Answered, at: number) => ({
   _aws: {
     Timestamp: at,
     CloudWatchMetrics: [
@@ -112,6 +114,7 @@ export const embedded = ({ action, error, ms }: Answered, at: number) => ({
     ],
   },
   Action: action,
+  RequestId: requestId,
   ...(error !== undefined && { Error: error }),
   Requests: 1,
   Errors: error === undefined ? 0 : 1,

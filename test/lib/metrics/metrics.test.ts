@@ -3,10 +3,10 @@ import { embedded, embeddedNumbers, Metrics } from '../../../lib/metrics/metrics
 
 test('requests are counted by action and error, and their latencies by action', () => {
   const metrics = new Metrics()
-  metrics.answered({ action: 'Encrypt', ms: 0.4 })
-  metrics.answered({ action: 'Encrypt', ms: 3 })
-  metrics.answered({ action: 'Encrypt', error: 'DisabledException', ms: 9000 })
-  metrics.answered({ action: 'ListKeys', ms: 1 })
+  metrics.answered({ action: 'Encrypt', requestId: 'r', ms: 0.4 })
+  metrics.answered({ action: 'Encrypt', requestId: 'r', ms: 3 })
+  metrics.answered({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 9000 })
+  metrics.answered({ action: 'ListKeys', requestId: 'r', ms: 1 })
   const text = metrics.text()
   expect(text).toContain('keystead_requests_total{action="Encrypt",error=""} 2\n')
   expect(text).toContain('keystead_requests_total{action="Encrypt",error="DisabledException"} 1\n')
@@ -36,8 +36,8 @@ test('readings are taken when they are asked for, each name headed once', () => 
 
 test('a request is a line of the embedded metric format, whose metrics and dimensions are its own members', () => {
   for (const line of [
-    embedded({ action: 'Encrypt', ms: 1.23456 }, 5),
-    embedded({ action: 'Encrypt', error: 'DisabledException', ms: 1 }, 5),
+    embedded({ action: 'Encrypt', requestId: 'r', ms: 1.23456 }, 5),
+    embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1 }, 5),
     embeddedNumbers({ Task: 'RotateKey' }, { Done: 1, Failed: 0 }, 5),
   ]) {
     const [directive] = line._aws.CloudWatchMetrics
@@ -45,8 +45,9 @@ test('a request is a line of the embedded metric format, whose metrics and dimen
     for (const { Name } of directive?.Metrics ?? []) expect(typeof Reflect.get(line, Name)).toBe('number')
     expect(line._aws.Timestamp).toBe(5)
   }
-  expect(embedded({ action: 'Encrypt', error: 'DisabledException', ms: 1.23456 }, 5)).toMatchObject({
+  expect(embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1.23456 }, 5)).toMatchObject({
     Action: 'Encrypt',
+    RequestId: 'r',
     Error: 'DisabledException',
     Requests: 1,
     Errors: 1,
