@@ -20,6 +20,8 @@ const endToEnd = (name: string, order: number, exclude: string[] = []) => ({
   },
 })
 
+const localstack = process.env.LOCALSTACK_ENDPOINT
+
 export default defineConfig({
   test: {
     pool,
@@ -58,6 +60,21 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           ...alone(4),
+        },
+      },
+      {
+        test: {
+          name: 'localstack',
+          include: ['localstack/**/*.test.ts', ...(localstack ? ['test/lib/store/contract.test.ts'] : [])],
+          globalSetup: ['localstack/setup.ts'],
+          env: {
+            AWS_ACCESS_KEY_ID: 'local',
+            AWS_SECRET_ACCESS_KEY: 'local',
+            ...(localstack && { KEYSTEAD_TEST_DYNAMODB_ENDPOINT: localstack }),
+          },
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          ...alone(5),
         },
       },
       // Local hosts start and stop the same, whatever else runs.

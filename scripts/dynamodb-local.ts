@@ -4,10 +4,9 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { answering, endedBy, freePort, vitest } from './stand-in.ts'
 
 const version = '3.3.1'
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -48,18 +47,6 @@ function fetchJars(): string | undefined {
   return undefined
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      )
-    })
-  })
-
 /** In memory, one database whatever the credentials are, and nothing reported home. */
 const startDatabase = (port: number): ChildProcess =>
   spawn(
@@ -68,7 +55,7 @@ const startDatabase = (port: number): ChildProcess =>
       `-Djava.library.path=${jars}`,
       '-cp',
       [jar, join(jars, '*')].join(delimiter),
-      'com.amazonaws.services.dynamodbv2.local.main.ServerRunner',
+      'software.amazon.dynamodb.services.local.main.ServerRunner',
       '-inMemory',
       '-sharedDb',
       '-disableTelemetry',
@@ -78,43 +65,17 @@ const startDatabase = (port: number): ChildProcess =>
     { cwd: directory, stdio: ['ignore', 'inherit', 'inherit'] },
   )
 
-/** @throws Error when it does not answer within a minute */
-async function answering(endpoint: string, database: ChildProcess): Promise<void> {
-  for (let tries = 0; tries < 300 && database.exitCode === null; tries++) {
-    // Any answer will do: this request is unsigned, and refused.
-    if (
-      await fetch(endpoint).then(
-        () => true,
-        () => false,
-      )
-    )
-      return
-    await pause(200)
-  }
-  throw new Error('DynamoDB Local did not start')
-}
-
-/** @returns its exit code; 1 when a signal ended it */
+/** It takes any letters and digits for credentials. */
 const test = (endpoint: string, ...args: string[]): Promise<number> =>
-  new Promise((resolve) => {
-    const env = {
-      ...process.env,
-      // It takes any letters and digits.
+  vitest(
+    {
       AWS_ACCESS_KEY_ID: 'local',
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_REGION: 'us-east-1',
       KEYSTEAD_TEST_DYNAMODB_ENDPOINT: endpoint,
-    }
-    const script = ['node_modules/vitest/vitest.mjs', 'run', ...args]
-    const child = spawn(process.execPath, script, { cwd: root, env, stdio: 'inherit' })
-    child.once('error', () => resolve(1))
-    child.once('close', (code) => resolve(code ?? 1))
-  })
-
-const ended = (child: ChildProcess): Promise<unknown> =>
-  child.exitCode === null && child.signalCode === null
-    ? new Promise((resolve) => child.once('exit', resolve))
-    : Promise.resolve()
+    },
+    ...args,
+  )
 
 async function main(): Promise<number> {
   const missing = fetchJars()
@@ -124,19 +85,13 @@ async function main(): Promise<number> {
   }
   const port = await freePort()
   const database = startDatabase(port)
-  // Ends with this process, whichever way this process ends.
-  process.once('exit', () => database.kill())
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-  try {
+  return endedBy(database, async () => {
     const endpoint = `http://127.0.0.1:${port}`
     await answering(endpoint, database)
     const contract = await test(endpoint, '--project=unit', 'test/lib/store/contract.test.ts')
     const endToEnd = await test(endpoint, '--project=e2e')
     return contract || endToEnd
-  } finally {
-    database.kill()
-    await ended(database)
-  }
+  })
 }
 
 process.exitCode = await main()

@@ -31,6 +31,7 @@ const steps: readonly Step[] = [
   { name: 'derived files', script: 'infra/derive.ts', args: ['--check'] },
   { name: 'bundle sizes', script: 'infra/bundle.ts', args: ['--check'] },
   tests('token', 'token'),
+  tests('integration', 'localstack'),
   tests('end-to-end', 'e2e'),
   tests('end-to-end under serverless-offline', 'e2e-offline'),
   tests('package for AWS', 'package'),

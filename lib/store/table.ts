@@ -33,12 +33,15 @@ export const tableDefinition = (name: string) =>
     GlobalSecondaryIndexes: [index('GSI1'), index('GSI2')],
   }) satisfies CreateTableCommandInput
 
-/** Makes the table on a DynamoDB-compatible server that has none yet, and waits until it can be used. */
-export async function createTableIfMissing(client: DynamoDBClient, name: string): Promise<void> {
+/** Makes a table on a DynamoDB-compatible server that has none of its name yet, and waits until it can be used. */
+export async function createTableIfMissing(
+  client: DynamoDBClient,
+  definition: CreateTableCommandInput & { readonly TableName: string },
+): Promise<void> {
   try {
-    await client.send(new CreateTableCommand(tableDefinition(name)))
+    await client.send(new CreateTableCommand(definition))
   } catch (error) {
     if (!(error instanceof ResourceInUseException)) throw error
   }
-  await waitUntilTableExists({ client, minDelay: 1, maxDelay: 2, maxWaitTime: 60 }, { TableName: name })
+  await waitUntilTableExists({ client, minDelay: 1, maxDelay: 2, maxWaitTime: 60 }, { TableName: definition.TableName })
 }

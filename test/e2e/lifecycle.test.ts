@@ -93,7 +93,7 @@ test('the root access key can be seeded', async () => {
 })
 
 test('another secret for a root access key that is there is refused, and not told', async () => {
-  const server = await start({ home: home() })
+  const server = await start({ home: home(), env: { KEYSTEAD_STORE: 'embedded' } })
   await server.stop()
   writeFileSync(
     server.credentialsFile,
@@ -130,7 +130,7 @@ test('a port that is taken is named, with the way out', async () => {
 })
 
 test('a state folder that another process uses is refused', async () => {
-  const server = await start({ home: home() })
+  const server = await start({ home: home(), env: { KEYSTEAD_STORE: 'embedded' } })
   const { status, stderr } = tried({ KEYSTEAD_HOME: server.home })
   expect([status, stderr.trim().split('\n').length]).toEqual([1, 1])
   expect(stderr).toMatch(/another|use|lock/i)

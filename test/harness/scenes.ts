@@ -120,7 +120,12 @@ const scenes: Readonly<Record<string, (scene: Scene) => Promise<Members>>> = {
   ListKeyVersions: after('CreateKeyVersion'),
   ListResourceTags: after('TagResource', { Tags: [{ TagKey: 'CostCenter', TagValue: '87654' }] }),
   ListRetirableGrants: listingGrants,
-  LookupEvents: after('ScheduleKeyDeletion', { PendingWindowInDays: 7 }),
+  // Of this scene's event alone: others may have failed at the same.
+  LookupEvents: async ({ call, KeyId, request }) => {
+    await call('ScheduleKeyDeletion', { KeyId, PendingWindowInDays: 7 })
+    const { Events } = await call('LookupEvents', { ...request, MaxResults: 1 })
+    return { LookupAttributes: [{ AttributeKey: 'EventId', AttributeValue: Events[0].EventId }] }
+  },
   ReEncrypt: (scene) => encrypted(scene, scene.request.SourceEncryptionContext),
   RetireGrant: endingGrant,
   RevokeGrant: endingGrant,

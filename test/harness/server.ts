@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { createTableIfMissing } from '../../lib/store/table.ts'
+import { createTableIfMissing, tableDefinition } from '../../lib/store/table.ts'
 import type { Credentials } from './sign.ts'
 
 export type HostKind = 'local' | 'offline'
@@ -53,7 +53,7 @@ async function tableFor(home: string): Promise<Readonly<Record<string, string>>>
   const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
   const table = basename(home)
-  await createTableIfMissing(client, table)
+  await createTableIfMissing(client, tableDefinition(table))
   client.destroy()
   return {
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,

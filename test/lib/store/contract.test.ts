@@ -6,7 +6,7 @@ import type { Key } from '../../../lib/keys/key.ts'
 import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
 import { openStore } from '../../../lib/store/store.ts'
-import { createTableIfMissing } from '../../../lib/store/table.ts'
+import { createTableIfMissing, tableDefinition } from '../../../lib/store/table.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
@@ -37,7 +37,7 @@ async function server(): Promise<Opened> {
   const table = process.env.KEYSTEAD_TEST_DYNAMODB_TABLE ?? 'keystead-test'
   const at = { region, ...(endpoint !== undefined && { endpoint }) }
   const client = new DynamoDBClient(at)
-  await createTableIfMissing(client, table)
+  await createTableIfMissing(client, tableDefinition(table))
   client.destroy()
   const store = await openStore({ kind: 'dynamodb', ...at, table, cacheTtlMs: 0, now: Date.now })
   return { store, close: () => store.close() }
