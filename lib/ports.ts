@@ -143,7 +143,7 @@ export interface ImportedKey extends NewKey {
 export const messageTypes = ['RAW', 'DIGEST', 'EXTERNAL_MU'] as const
 export type MessageType = (typeof messageTypes)[number]
 
-export type DerivedKeyPurpose = 'grant-token' | 'lineage'
+export type DerivedKeyPurpose = 'backup' | 'grant-token' | 'lineage'
 
 export interface Hsm {
   /** From the HSM's generator. @param length 1…1024 bytes */

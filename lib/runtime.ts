@@ -13,6 +13,7 @@ import { type Rates, TokenBuckets, unlimited } from './rates/rates.ts'
 import type { PeerWorld } from './receive.ts'
 import { together } from './regions/together.ts'
 import type { DueWorld, Outcome } from './scheduled.ts'
+import type { StorePlace } from './store/connect.ts'
 import { connectedClusters } from './stores/finding.ts'
 
 export interface OpenWorld extends PeerWorld, DueWorld {
@@ -68,18 +69,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
     import('./sinks/sink.ts'),
   ])
   const now = Date.now
-  const store = await openStore({
-    cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS,
-    now,
-    ...(config.KEYSTEAD_STORE === 'embedded'
-      ? { kind: 'embedded', directory: `${config.KEYSTEAD_HOME}/store` }
-      : {
-          kind: 'dynamodb',
-          region: config.KEYSTEAD_REGION,
-          table: config.KEYSTEAD_TABLE,
-          ...(config.KEYSTEAD_DYNAMODB_ENDPOINT !== undefined && { endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT }),
-        }),
-  })
+  const store = await openStore({ ...storePlace(config), cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS, now })
   const first = hsmOptions(config)
   const hsm = await openHsm({ ...first, now })
   const clusters = openClusters({
@@ -177,7 +167,18 @@ const softHsmModules = [
 export const hsmModuleOf = (config: Config): string | undefined =>
   config.KEYSTEAD_HSM_MODULE ?? softHsmModules.find((path) => existsSync(path))
 
-function hsmOptions(config: Config) {
+export const storePlace = (config: Config): StorePlace =>
+  config.KEYSTEAD_STORE === 'embedded'
+    ? { kind: 'embedded', directory: `${config.KEYSTEAD_HOME}/store` }
+    : {
+        kind: 'dynamodb',
+        region: config.KEYSTEAD_REGION,
+        table: config.KEYSTEAD_TABLE,
+        ...(config.KEYSTEAD_DYNAMODB_ENDPOINT !== undefined && { endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT }),
+      }
+
+/** @throws Error when there is no module, or no PIN */
+export function hsmOptions(config: Config) {
   const module = hsmModuleOf(config)
   if (module === undefined) throw new Error('No PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
   const soft = config.KEYSTEAD_HSM_PROFILE === 'softhsm'

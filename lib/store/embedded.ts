@@ -76,10 +76,11 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
       return perform(request as WriteRequest)
     }
   }
-  /** What the store uses; a client that sends anything else is refused. */
+  /** What the store and its backups use; a client that sends anything else is refused. */
   const operations = new Map([
     ['GetItem', operation('getItem', action('getItem'))],
     ['Query', operation('query', action('query'))],
+    ['Scan', operation('scan', action('scan'))],
     ['PutItem', operation('putItem', (request) => write(request, request.Item, request.Item))],
     ['DeleteItem', operation('deleteItem', (request) => write(request, request.Key, undefined))],
   ])

@@ -1,8 +1,8 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { accessKeysIn } from './access-keys.ts'
 import { aliasesIn } from './aliases.ts'
 import { cached, type Records } from './cached.ts'
 import { openTable } from './client.ts'
+import { connect, type StorePlace } from './connect.ts'
 import { counted, type StoreCounters } from './counted.ts'
 import { grantsIn } from './grants.ts'
 import { keyStoresIn } from './key-stores.ts'
@@ -11,10 +11,7 @@ import { materialsIn } from './materials.ts'
 import { principalsIn } from './principals.ts'
 import { usesIn } from './uses.ts'
 
-export type StoreOptions = (
-  | { readonly kind: 'embedded'; readonly directory: string }
-  | { readonly kind: 'dynamodb'; readonly endpoint?: string; readonly region: string; readonly table: string }
-) & {
+export type StoreOptions = StorePlace & {
   /** How old an answer may be that is not asked for fresh; 0 is never from memory. */
   readonly cacheTtlMs: number
   readonly now: () => number
@@ -55,28 +52,4 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
       await close()
     },
   }
-}
-
-async function connect(options: StoreOptions) {
-  if (options.kind === 'dynamodb') {
-    const { endpoint, region, table } = options
-    const client = new DynamoDBClient({
-      region,
-      ...(endpoint !== undefined && { endpoint }),
-      maxAttempts: 3,
-      requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
-    })
-    return { client, table, close: async () => {} }
-  }
-  const { openEmbedded } = await import('./embedded.ts')
-  const { requestHandler, table, close } = await openEmbedded(options.directory)
-  const client = new DynamoDBClient({
-    region: 'us-east-1',
-    endpoint: 'http://embedded.invalid',
-    // Nothing leaves the process: signing would be most of a call's cost.
-    credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' },
-    signer: { sign: async (request) => request },
-    requestHandler,
-  })
-  return { client, table, close }
 }

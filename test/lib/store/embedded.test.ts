@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { describe, expect, test } from 'vitest'
 import { KMSInternalException } from '../../../lib/errors.ts'
 import { openEmbedded } from '../../../lib/store/embedded.ts'
@@ -103,7 +103,7 @@ describe('the embedded store', () => {
         credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
         requestHandler: embedded.requestHandler,
       })
-      await expect(client.send(new ScanCommand({ TableName: embedded.table }))).rejects.toMatchObject({
+      await expect(client.send(new DescribeTableCommand({ TableName: embedded.table }))).rejects.toMatchObject({
         name: 'UnknownOperationException',
       })
       await embedded.close()
