@@ -28,6 +28,9 @@ interface LambdaFunction {
   readonly timeout: number
   readonly memorySize: number
   readonly package: { readonly patterns: readonly string[] }
+  /** What serverless.yml says of the network and of the HSM's module, where the Lambda opens the HSM. */
+  readonly vpc?: string
+  readonly layers?: string
   readonly events: readonly ({ readonly httpApi: string | AuthorizedRoute } | { readonly schedule: string })[]
 }
 
@@ -50,6 +53,8 @@ const lambda = (
   timeout,
   memorySize: memorySize[memory],
   package: { patterns: ['!**', `dist/${kebab}.mjs`, `dist/node_modules/${packages}/**`] },
+  // Whoever authenticates opens the HSM, in which the SigV4 keys are made.
+  ...(packages === 'pkcs11js' && { vpc: '${self:custom.vpc}', layers: '${self:custom.layers}' }),
   events: routes.map((httpApi) => ({ httpApi })),
 })
 

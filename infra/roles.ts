@@ -13,7 +13,7 @@ import {
 } from './catalog.ts'
 
 interface Statement {
-  readonly Effect: 'Allow'
+  readonly Effect: 'Allow' | 'Deny'
   readonly Action: readonly string[]
   readonly Resource: readonly unknown[]
   readonly Condition?: object
@@ -67,6 +67,10 @@ const pascal = (kebab: string): string => kebab.replace(/(?:^|-)(\w)/g, (_, lett
 /** The logical id of a Lambda's role. */
 export const roleOf = (kebab: string): string => `${pascal(kebab)}Role`
 
+/** The beginning of every Lambda's ARN: the name is the service's, the stage's and its own. */
+const functionArn =
+  'arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${self:service}-${sls:stage}'
+
 /** The logical id that the Serverless Framework gives a Lambda's log group. */
 const logGroupOf = (kebab: string): string =>
   `${kebab.replaceAll('-', 'Dash').replace(/^\w/, (c) => c.toUpperCase())}LogGroup`
@@ -103,6 +107,37 @@ const logs = (kebab: string): Statement => ({
   Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
   Resource: [arnOf(logGroupOf(kebab))],
 })
+
+/** Lambda's own calls, by which it gives a function its place in a network. */
+const interfaces = {
+  described: ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSubnets'],
+  changed: [
+    'ec2:AssignPrivateIpAddresses',
+    'ec2:CreateNetworkInterface',
+    'ec2:DeleteNetworkInterface',
+    'ec2:UnassignPrivateIpAddresses',
+  ],
+} as const
+
+/**
+ * The PIN, and a place in the HSM's network. Lambda makes network interfaces in the name of the role, whose ids nobody
+ * knows before; the function itself, as the role too, may not.
+ */
+const opensHsm = (kebab: string): readonly Statement[] => [
+  { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+  { Effect: 'Allow', Action: interfaces.described, Resource: ['*'] },
+  {
+    Effect: 'Allow',
+    Action: interfaces.changed,
+    Resource: [{ 'Fn::Sub': 'arn:${AWS::Partition}:ec2:${AWS::Region}:${AWS::AccountId}:*/*' }],
+  },
+  {
+    Effect: 'Deny',
+    Action: [...interfaces.described, ...interfaces.changed],
+    Resource: ['*'],
+    Condition: { ArnEquals: { 'lambda:SourceFunctionArn': { 'Fn::Sub': `${functionArn}-${kebab}` } } },
+  },
+]
 
 const onTrail = (actions: readonly string[], items: readonly string[]): Statement => ({
   Effect: 'Allow',
@@ -153,9 +188,8 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
     onItems(['dynamodb:PutItem'], ['USE#AKIA*']),
     writesTrail,
     ...(operations.every(({ readOnly }) => readOnly) ? [] : [tellsOfChanges]),
-    // Every Lambda opens the HSM: the SigV4 keys that requests are authenticated with are made in it.
     ...(operations.some(({ needs }) => needs.includes('trail')) ? looksUpTrail : []),
-    { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+    ...opensHsm(kebab),
     logs(kebab),
   ]
 }
@@ -169,7 +203,7 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
     writesTrail,
     tellsOfChanges,
     ...(schedule.needs.includes('trail') ? sealsTrail : []),
-    { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+    ...opensHsm(kebab),
     logs(kebab),
   ]
 }
@@ -177,8 +211,8 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
 /** Keys and their material, and no principal's: other Regions are known by their HSMs. */
 const peerStatements: readonly Statement[] = [
   onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], access.keyStore.items),
-  { Effect: 'Allow', Action: ['dynamodb:BatchWriteItem'], Resource: [arnOf('AuditTable')] },
-  { Effect: 'Allow', Action: ['secretsmanager:GetSecretValue'], Resource: [{ Ref: 'HsmPin' }] },
+  writesTrail,
+  ...opensHsm(peers),
   logs(peers),
 ]
 

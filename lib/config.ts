@@ -198,6 +198,12 @@ export const settings = {
     'hsm/tokens',
   ),
   KEYSTEAD_HSM_PIN: optionalText("The token's PIN."),
+  KEYSTEAD_HSM_PIN_SECRET: optionalText('A secret of AWS Secrets Manager that holds the PIN, by its ARN.'),
+  KEYSTEAD_SECRETS_ENDPOINT: optionalText(
+    'Where Secrets Manager is; with KEYSTEAD_HSM_PIN_SECRET.',
+    /^https:\/\/[^\s]+$|^http:\/\/127\.0\.0\.1:\d+$/,
+    'an https URL',
+  ),
   KEYSTEAD_HSM_PIN_FILE: inHome('A file that holds the PIN, when it is not given.', 'hsm/pin'),
   KEYSTEAD_HSM_HANDLES: whole('How many keys are kept open in the HSM.', 8192, 16, 1_000_000),
   KEYSTEAD_HSM_ONLY: choice(
@@ -270,6 +276,9 @@ export function readConfig(env: Env): Config {
   }
   if ((env.KEYSTEAD_ROOT_ACCESS_KEY_ID === undefined) !== (env.KEYSTEAD_ROOT_SECRET_ACCESS_KEY === undefined)) {
     throw new ConfigurationError('KEYSTEAD_ROOT_ACCESS_KEY_ID and KEYSTEAD_ROOT_SECRET_ACCESS_KEY go together')
+  }
+  if ((env.KEYSTEAD_HSM_PIN_SECRET === undefined) !== (env.KEYSTEAD_SECRETS_ENDPOINT === undefined)) {
+    throw new ConfigurationError('KEYSTEAD_HSM_PIN_SECRET and KEYSTEAD_SECRETS_ENDPOINT go together')
   }
   demandTokensApart(config as Config)
   return config as Config

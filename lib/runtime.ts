@@ -70,7 +70,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   ])
   const now = Date.now
   const store = await openStore({ ...storePlace(config), cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS, now })
-  const first = hsmOptions(config)
+  const first = await hsmOptions(config)
   const hsm = await openHsm({ ...first, now })
   const clusters = openClusters({
     tokens: clusterTokens(config, first, now),
@@ -177,14 +177,22 @@ export const storePlace = (config: Config): StorePlace =>
         ...(config.KEYSTEAD_DYNAMODB_ENDPOINT !== undefined && { endpoint: config.KEYSTEAD_DYNAMODB_ENDPOINT }),
       }
 
+async function pinOf(config: Config): Promise<string> {
+  const { KEYSTEAD_HSM_PIN: pin, KEYSTEAD_HSM_PIN_SECRET: id, KEYSTEAD_SECRETS_ENDPOINT: endpoint } = config
+  if (pin !== undefined) return pin
+  if (id === undefined || endpoint === undefined) return readFileSync(config.KEYSTEAD_HSM_PIN_FILE, 'utf8').trim()
+  const { pinInSecret } = await import('./hsm/pin.ts')
+  return pinInSecret({ id, endpoint, region: config.KEYSTEAD_REGION, now: Date.now })
+}
+
 /** @throws Error when there is no module, or no PIN */
-export function hsmOptions(config: Config) {
+export async function hsmOptions(config: Config) {
   const module = hsmModuleOf(config)
   if (module === undefined) throw new Error('No PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
   const soft = config.KEYSTEAD_HSM_PROFILE === 'softhsm'
   return {
     module,
-    pin: config.KEYSTEAD_HSM_PIN ?? readFileSync(config.KEYSTEAD_HSM_PIN_FILE, 'utf8').trim(),
+    pin: await pinOf(config),
     tokenLabel: config.KEYSTEAD_HSM_TOKEN_LABEL,
     runDirectory: config.KEYSTEAD_RUN_DIRECTORY,
     profile: config.KEYSTEAD_HSM_PROFILE,
@@ -203,7 +211,7 @@ const besideDirectories = (config: Config): readonly string[] =>
 
 function clusterTokens(
   config: Config,
-  first: ReturnType<typeof hsmOptions>,
+  first: Awaited<ReturnType<typeof hsmOptions>>,
   now: () => number,
 ): ReadonlyMap<string, ClusterToken> {
   const tokens = Object.entries(config.KEYSTEAD_KEY_STORES).map(([id, given]): [string, ClusterToken] => {

@@ -6,6 +6,8 @@ export interface ToSign {
   /** As it is sent. */
   readonly path: string
   readonly host: string
+  /** More to be signed, by names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly body: Uint8Array
 }
 
@@ -18,12 +20,12 @@ interface Signer {
 }
 
 /** The headers that sign a request of ours to another service, by SigV4. @param now milliseconds since the epoch */
-export async function signed({ method, path, host, body }: ToSign, signer: Signer, now: number) {
+export async function signed({ method, path, host, headers: more, body }: ToSign, signer: Signer, now: number) {
   const { accessKeyId, region, service, keyOf } = signer
   const date = `${new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
   const date8 = date.slice(0, 8)
-  const headers = { host, 'x-amz-date': date }
-  const names = ['host', 'x-amz-date']
+  const headers = { ...more, host, 'x-amz-date': date }
+  const names = Object.keys(headers).sort()
   const canonical = canonicalRequest({ method, path, query: '', headers }, names, hash('sha256', body, 'hex'))
   const scope = `${date8}/${region}/${service}/aws4_request`
   const text = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash('sha256', canonical, 'hex')}`

@@ -13,7 +13,7 @@ export interface Deployment {
 
 export async function configuredDeployment(): Promise<Deployment> {
   const config = readConfig(process.env)
-  const hsm = await openHsm({ ...hsmOptions(config), now: Date.now })
+  const hsm = await openHsm({ ...(await hsmOptions(config)), now: Date.now })
   try {
     const key = await hsm.deriveKey('backup')
     const { KEYSTEAD_PARTITION: partition, KEYSTEAD_REGION: region, KEYSTEAD_ACCOUNT_ID: account } = config
