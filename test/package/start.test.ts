@@ -9,11 +9,11 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { catalog, documents, frontDoor, peers, scheduleCatalog, serviceCatalog } from '../../infra/catalog.ts'
 import { auditTable } from '../../lib/sinks/places.ts'
-import { createTableIfMissing } from '../../lib/store/table.ts'
+import { createTableIfMissing, tableDefinition } from '../../lib/store/table.ts'
 import { invoke } from '../harness/lambda-runtime.ts'
 import { folder, resourcesOf } from '../harness/package.ts'
 import { provisionedToken } from '../harness/token.ts'
@@ -84,8 +84,8 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'keystead-package-'))
   const endpoint = await listening(database)
   const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
-  await createTableIfMissing(client, reference('StoreTable'))
-  await client.send(new CreateTableCommand(auditTable(reference('AuditTable'))))
+  await createTableIfMissing(client, tableDefinition(reference('StoreTable')))
+  await createTableIfMissing(client, auditTable(reference('AuditTable')))
   client.destroy()
   // What this machine has instead of AWS: SoftHSM for CloudHSM, and DynamoDB and Secrets Manager on loopback.
   substitutes = {
