@@ -78,7 +78,12 @@ export default defineConfig({
         },
       },
       // Local hosts start and stop the same, whatever else runs.
-      endToEnd('e2e-offline', 3, ['test/e2e/access.test.ts', 'test/e2e/lifecycle.test.ts', 'test/e2e/regions.test.ts']),
+      endToEnd('e2e-offline', 3, [
+        'test/e2e/access.test.ts',
+        'test/e2e/lifecycle.test.ts',
+        'test/e2e/recovery.test.ts',
+        'test/e2e/regions.test.ts',
+      ]),
     ],
   },
 })
