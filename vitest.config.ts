@@ -35,6 +35,7 @@ export default defineConfig({
             'test/lib/**/*.test.ts',
             'test/functions/**/*.test.ts',
             'test/policy/**/*.test.ts',
+            'test/fuzz/**/*.test.ts',
           ],
           exclude: ['test/lib/hsm/**'],
           pool,
