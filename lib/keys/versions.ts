@@ -25,11 +25,18 @@ export interface VersionPorts {
 
 const newestIdOf = (key: Key): string | undefined => key.newestMaterialId ?? key.currentMaterialId
 
+/**
+ * Imported material that was deleted, or has expired: no version until it is imported again, whatever is stored by then.
+ */
+const isForgotten = ({ imports = [] }: Key, id: string): boolean =>
+  imports.some(({ materialId, state }) => materialId === id && state === 'PENDING_IMPORT')
+
 /** The versions of a key, oldest first: its newest, and on the way back what each follows. */
 export async function versionsOf(materials: Materials, key: Key): Promise<readonly Material[]> {
   const stored = new Map((await materials.list(key.id)).map((material) => [material.id, material]))
   const versions: Material[] = []
   for (let id = newestIdOf(key); id !== undefined; id = versions.at(-1)?.follows) {
+    if (isForgotten(key, id)) break
     versions.push(versionIn(key, stored.get(id), versions.at(-1)?.number))
   }
   return versions.reverse()

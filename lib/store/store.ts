@@ -1,7 +1,7 @@
 import { accessKeysIn } from './access-keys.ts'
 import { aliasesIn } from './aliases.ts'
 import { cached, type Records } from './cached.ts'
-import { openTable } from './client.ts'
+import { openTable, type Table } from './client.ts'
 import { connect, type StorePlace } from './connect.ts'
 import { counted, type StoreCounters } from './counted.ts'
 import { grantsIn } from './grants.ts'
@@ -31,19 +31,9 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { client, table: name, close } = await connect(options)
   const counters = counted(client)
   const table = openTable(client, name)
-  const records = {
-    keys: keysIn(table),
-    materials: materialsIn(table),
-    aliases: aliasesIn(table),
-    grants: grantsIn(table),
-    accessKeys: accessKeysIn(table),
-    principals: principalsIn(table),
-    keyStores: keyStoresIn(table),
-    uses: usesIn(table),
-  }
   return {
     counters,
-    ...cached(records, { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),
+    ...cached(recordsIn(table), { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),
     async check() {
       await table.get({ PK: 'CHECK', SK: 'CHECK' })
     },
@@ -53,3 +43,15 @@ export async function openStore(options: StoreOptions): Promise<OpenStore> {
     },
   }
 }
+
+/** The ports that one table keeps. */
+export const recordsIn = (table: Table): Records => ({
+  keys: keysIn(table),
+  materials: materialsIn(table),
+  aliases: aliasesIn(table),
+  grants: grantsIn(table),
+  accessKeys: accessKeysIn(table),
+  principals: principalsIn(table),
+  keyStores: keyStoresIn(table),
+  uses: usesIn(table),
+})

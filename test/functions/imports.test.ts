@@ -44,6 +44,21 @@ describe('a key of origin EXTERNAL', () => {
     expect((await world.call('EnableKey', { KeyId })).json.__type).toBe('KMSInvalidStateException')
   })
 
+  test('has no version while its material is deleted, and the same one again once it is imported again', async () => {
+    const KeyId = await newExternal()
+    const material = randomBytes(32)
+    const { KeyMaterialId } = (await importInto(KeyId, material)).json
+    const versions = async () => {
+      const { status, json } = await world.call('ListKeyVersions', { KeyId })
+      return [status, json.KeyVersions?.map(({ KeyVersionId }: { KeyVersionId: string }) => KeyVersionId)]
+    }
+    expect(await versions()).toEqual([200, [KeyMaterialId]])
+    await world.call('DeleteImportedKeyMaterial', { KeyId })
+    expect(await versions()).toEqual([200, []])
+    await importInto(KeyId, material)
+    expect(await versions()).toEqual([200, [KeyMaterialId]])
+  })
+
   test('works with the material that it was given, and tells its id', async () => {
     const KeyId = await newExternal()
     const { status, json } = await importInto(KeyId, randomBytes(32))

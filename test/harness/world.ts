@@ -20,6 +20,7 @@ import { together } from '../../lib/regions/together.ts'
 import { type OpenWorld, useWorld } from '../../lib/runtime.ts'
 import type { Outcome } from '../../lib/scheduled.ts'
 import { fileTrail } from '../../lib/sinks/file-trail.ts'
+import type { Records } from '../../lib/store/cached.ts'
 import { letters } from '../../lib/store/letters.ts'
 import { UsageBook } from '../../lib/store/usage-book.ts'
 import { openXks } from '../../lib/xks/client.ts'
@@ -49,18 +50,23 @@ export interface Answer {
 /** The Regions that there are. */
 export const regions = ['eu-west-1', 'us-east-1', 'us-west-2']
 
-interface Network {
+export interface Network {
   readonly clock: { ms: number }
   readonly domain: Uint8Array
   readonly worlds: Map<string, TestWorld>
   /** How many letters still reach a Region before it is cut off. */
   readonly cut: Map<string, number>
+  /** What outlives the process of a Region: its token, and what its store keeps. */
+  readonly hsms: Map<string, SoftHsm>
+  readonly storeOf: (region: string) => Records
 }
-const newNetwork = (): Network => ({
+export const newNetwork = (storeOf: Network['storeOf'] = memoryStore): Network => ({
   clock: { ms: Date.parse('2026-11-24T12:00:00Z') },
   domain: randomBytes(32),
   worlds: new Map(),
   cut: new Map(),
+  hsms: new Map(),
+  storeOf,
 })
 
 /** A whole service in memory: wire in, wire out, with its clock, store, HSM and audit trail in the test's hands. */
@@ -68,7 +74,7 @@ export class TestWorld {
   readonly region: string
   /** Of all Regions: their clock, what their HSMs share, each one's world, and those that are cut off. */
   readonly network: Network
-  readonly store = memoryStore()
+  readonly store: Records
   /** Nothing is there: records are kept in memory. */
   readonly directory = join(tmpdir(), `keystead-${randomUUID()}`)
   readonly hsm: SoftHsm
@@ -80,11 +86,7 @@ export class TestWorld {
   readonly outcomes: Outcome[] = []
   auditFailure: Error | undefined
   rates: Rates = unlimited
-  readonly lastUsage = new UsageBook(this.store.uses, {
-    flushMs: 60_000,
-    now: () => this.nowMs,
-    log: (entry) => void this.logged.push(entry),
-  })
+  readonly lastUsage: UsageBook
   readonly signingKeys: SigningKeys
   readonly sessions: Sessions
   readonly issuers = openIssuers({ now: () => this.nowMs, httpOnLoopback: true })
@@ -97,7 +99,14 @@ export class TestWorld {
     this.region = region
     this.network = network
     network.worlds.set(region, this)
-    this.hsm = new SoftHsm(network.domain)
+    this.store = network.storeOf(region)
+    this.hsm = network.hsms.get(region) ?? new SoftHsm(network.domain)
+    network.hsms.set(region, this.hsm)
+    this.lastUsage = new UsageBook(this.store.uses, {
+      flushMs: 60_000,
+      now: () => this.nowMs,
+      log: (entry) => void this.logged.push(entry),
+    })
     this.signingKeys = new SigningKeys(this.hsm, new Uint8Array(32))
     this.sessions = new Sessions(this.hsm, this.store.accessKeys, account)
     this.open = this.#opened()

@@ -5,10 +5,11 @@ import { type DueKind, dueSortValue } from '../../../lib/keys/due.ts'
 import type { Key } from '../../../lib/keys/key.ts'
 import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
-import { openStore } from '../../../lib/store/store.ts'
+import { openStore, recordsIn } from '../../../lib/store/store.ts'
 import { createTableIfMissing, tableDefinition } from '../../../lib/store/table.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
+import { memoryTable } from '../../harness/memory-table.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
 import { keepsGrants } from './grants.contract.ts'
 import { keepsPrincipals } from './principals.contract.ts'
@@ -59,6 +60,8 @@ const idOf = ({ id }: Key) => id
 const unset = endpoint === undefined
 
 describe('in memory', () => keepsTheContract(async () => ({ store: memoryStore(), close: async () => {} })))
+describe("in memory, as the table's items", () =>
+  keepsTheContract(async () => ({ store: recordsIn(memoryTable(new Map())), close: async () => {} })))
 describe('embedded', () => keepsTheContract(() => embedded(0)))
 describe('embedded, behind the cache', () => keepsTheContract(() => embedded(60_000)))
 describe.skipIf(unset)(
