@@ -78,6 +78,17 @@ export default defineConfig({
           ...alone(5),
         },
       },
+      {
+        test: {
+          name: 'clients',
+          // They are fetched and built: minutes, and only when asked for.
+          include: process.env.KEYSTEAD_TEST_CLIENTS ? ['test/clients/**/*.test.ts'] : [],
+          globalSetup: ['test/e2e/global-setup.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 120_000,
+          ...alone(6),
+        },
+      },
       // Local hosts start and stop the same, whatever else runs.
       endToEnd('e2e-offline', 3, [
         'test/e2e/access.test.ts',
