@@ -7,6 +7,7 @@ import type { ClusterToken } from './hsm/clusters.ts'
 import { directoryOf } from './identity/principals.ts'
 import { Sessions } from './identity/sessions.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
+import { increments } from './metrics/increments.ts'
 import { embedded, embeddedNumbers, Metrics } from './metrics/metrics.ts'
 import { hsmReadings, lossReadings, storeReadings, workReadings } from './metrics/readings.ts'
 import { type Rates, TokenBuckets, unlimited } from './rates/rates.ts'
@@ -96,11 +97,30 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   const emit = (line: object): void => {
     if (config.KEYSTEAD_METRICS === 'emf') process.stdout.write(`${JSON.stringify(line)}\n`)
   }
+  const grown = increments(60_000)
+  const emitGrown = (): void => {
+    const { operations, failures, reopenings, hits, misses } = hsm.counters
+    const { reads, writes, failures: refused } = store.counters
+    const { records, events } = sink.lost()
+    const parts = {
+      Hsm: {
+        Operations: operations,
+        Failures: failures,
+        Reopenings: reopenings,
+        HandleHits: hits,
+        HandleMisses: misses,
+      },
+      Store: { Reads: reads, Writes: writes, Throttles: refused },
+      Audit: { LostRecords: records, LostEvents: events },
+    }
+    for (const line of grown(parts, now())) emit(line)
+  }
   return {
     metrics,
     answered: (answer) => {
       metrics.answered(answer)
       emit(embedded(answer, now()))
+      emitGrown()
     },
     worked: (outcome) => {
       outcomes.set(outcome.name, outcome)
