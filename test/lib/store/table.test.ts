@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
+import { auditTable } from '../../../lib/sinks/places.ts'
 import { tableDefinition } from '../../../lib/store/table.ts'
 
 /** The parser that `serverless` itself reads the file with. */
@@ -8,8 +9,10 @@ const { load } = createRequire(createRequire(import.meta.url).resolve('serverles
 const resources = load(readFileSync(new URL('../../../infra/tables.yml', import.meta.url), 'utf8')).Resources
 
 describe('infra/tables.yml', () => {
-  test('declares the table that the embedded store and the tests make', () => {
-    expect(resources.StoreTable.Properties).toMatchObject(tableDefinition('keystead'))
+  test('declares the tables that the embedded store and the tests make, one for each stage', () => {
+    const stage = '${sls:stage}'
+    expect(resources.StoreTable.Properties).toMatchObject(tableDefinition(`keystead-${stage}`))
+    expect(resources.AuditTable.Properties).toMatchObject(auditTable(`keystead-${stage}-audit`))
   })
 
   test.each(['StoreTable', 'AuditTable'])('guards %s against loss and has it expire items by TTL', (name) => {
