@@ -19,11 +19,11 @@ interface At {
   readonly now: number
 }
 
-/** What one digest vouches for at most: it is stored, and read, as a whole. */
-const maxRecords = 10_000
+/** What one digest vouches for at most: it is made in one go, which requests must not notice. */
+const maxRecords = 1000
 
 /**
- * Seals up to 10,000 records that no digest has yet.
+ * Seals up to 1,000 records that no digest has yet.
  * @returns how many they were, and whether there are more
  * @throws Conflict when another run was first: its digest holds them
  */
