@@ -60,12 +60,18 @@ function canonicalQuery(query: string): string {
     .join('&')
 }
 
-/** Names and values of a query string in the order sent, each in the one encoding that is signed. */
+/**
+ * Names and values of a query string in the order sent, each in the one encoding that is signed. Nothing between two
+ * ampersands is no pair, as it is none to whoever reads the query: taken for an empty one, it would sign for it.
+ */
 export const queryPairs = (query: string): [name: string, value: string][] =>
-  query.split('&').map((pair) => {
-    const equals = pair.indexOf('=')
-    return equals < 0 ? [encoded(pair), ''] : [encoded(pair.slice(0, equals)), encoded(pair.slice(equals + 1))]
-  })
+  query
+    .split('&')
+    .filter((pair) => pair !== '')
+    .map((pair) => {
+      const equals = pair.indexOf('=')
+      return equals < 0 ? [encoded(pair), ''] : [encoded(pair.slice(0, equals)), encoded(pair.slice(equals + 1))]
+    })
 
 const encoded = (text: string): string => text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]/g, encodedPiece)
 

@@ -89,6 +89,22 @@ describe("what AWS's JavaScript signer signs", () => {
     )
   })
 
+  it('is not good for a query that reads otherwise: nothing between ampersands is no empty pair', async () => {
+    const original = await signed({
+      method: 'GET',
+      path: '/',
+      query: [
+        ['', ''],
+        ['', ''],
+      ],
+      headers: {},
+      body: new Uint8Array(),
+    })
+    expect(verifies({ ...original, query: '=&=' })).toBe(true)
+    expect(verifies({ ...original, query: '&=' })).toBe(false)
+    expect(verifies({ ...original, query: '=&=&' })).toBe(true)
+  })
+
   it('is refused after one character of its query has changed, unless the query reads the same', async () => {
     await fc.assert(
       fc.asyncProperty(request, edits, async (unsigned, change) => {
