@@ -269,6 +269,22 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
     })
   }
 
+  // GetPublicKey asks for no usage, and publishes material all the same.
+  const materialUsers = rulesOf(operation).filter(([, rule]) => rule.usage || name === 'GetPublicKey')
+  if (materialUsers.length > 0)
+    test('says in its record which key material it used, where the caller named none', async () => {
+      const used: string[] = []
+      for (const [member] of materialUsers) {
+        const key = await world.store.keys.find(subjectOf(operation, member))
+        used.push(String(key?.currentMaterialId))
+      }
+      await world.call(name, inputOf(operation))
+      const { additionalEventData = {} } = world.records.at(-1) ?? {}
+      const said = Object.entries(additionalEventData).filter(([member]) => /keyMaterialId$/i.test(member))
+      const members = used.length === 1 ? ['keyMaterialId'] : ['sourceKeyMaterialId', 'destinationKeyMaterialId']
+      expect(said).toEqual(members.map((member, at) => [member, used[at]]))
+    })
+
   if ('DryRun' in operation.input.members) {
     test('answers a dry run that would succeed with DryRunOperationException', async () => {
       const { status, json } = await world.call(name, { ...inputOf(operation), DryRun: true })

@@ -28,6 +28,7 @@ const extensionMembers: Readonly<
   Encapsulate: anyVersion,
   GenerateMac: anyVersion,
   GetPublicKey: anyVersion,
+  ReEncrypt: { input: ['SourceKeyVersionId'], output: ['SourceKeyVersionId'] },
   Sign: anyVersion,
   Verify: anyVersion,
   VerifyMac: anyVersion,

@@ -37,10 +37,11 @@ export const decapsulate = operation({
   }),
   on: { KeyId: encapsulation },
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm }) {
+  async run({ input, keys, materials, hsm, note }) {
     const capsule = input.SharedSecretCiphertextBlob
     demandCapsule(keys.KeyId.spec, capsule)
     const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     return {
       KeyId: keys.KeyId.arn,
       SharedSecret: await hsm.decapsulate(version, capsule),

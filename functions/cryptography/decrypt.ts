@@ -1,6 +1,6 @@
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
-import { open, toldIds } from '../../lib/keys/encryption.ts'
+import { open, toldMaterialId } from '../../lib/keys/encryption.ts'
 import { answerTo } from '../../lib/keys/recipients.ts'
 import { encryption } from '../../lib/keys/rules.ts'
 import { toldVersion } from '../../lib/keys/versions.ts'
@@ -51,15 +51,15 @@ export const decrypt = operation({
     const { EncryptionAlgorithm: algorithm, CiphertextBlob: blob = new Uint8Array() } = input
     const { EncryptionContext: context, KeyVersionId: versionId } = input
     const opened = await open({ materials, hsm }, keys.KeyId, { algorithm, blob, context, versionId })
-    const { keyMaterialId } = toldIds({ keyMaterialId: opened.material })
-    if (keyMaterialId !== undefined) note({ keyMaterialId })
+    const { material } = opened
+    note({ keyMaterialId: material.id })
     const answer = await answerTo(to, hsm, 'Plaintext', opened.plaintext)
     return {
       KeyId: keys.KeyId.arn,
       ...answer,
       EncryptionAlgorithm: algorithm,
-      KeyMaterialId: to ? undefined : keyMaterialId,
-      ...toldVersion(keys.KeyId, opened.material),
+      KeyMaterialId: to ? undefined : toldMaterialId(material),
+      ...toldVersion(keys.KeyId, material),
     }
   },
 })

@@ -43,10 +43,11 @@ export const deriveSharedSecret = operation({
   }),
   on: { KeyId: agreement },
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm, recipient: to }) {
+  async run({ input, keys, materials, hsm, note, recipient: to }) {
     const key = keys.KeyId
     const peer = peerPoint(input.PublicKey, key.spec)
     const version = await versionToUse(materials, key, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     const secret = await hsm.deriveSharedSecret(version, peer)
     return {
       KeyId: key.arn,

@@ -37,8 +37,9 @@ export const encapsulate = operation({
   }),
   on: { KeyId: encapsulation },
   needs: ['materials'],
-  async run({ input, keys, materials }) {
+  async run({ input, keys, materials, note }) {
     const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     const { secret, ciphertext: blob } = encapsulateTo(publicKeyOf(version))
     return {
       KeyId: keys.KeyId.arn,

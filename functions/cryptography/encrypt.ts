@@ -1,5 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
-import { seal, toldIds } from '../../lib/keys/encryption.ts'
+import { seal } from '../../lib/keys/encryption.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
 import { encryption } from '../../lib/keys/rules.ts'
 import { operation } from '../../lib/operation.ts'
@@ -37,7 +37,7 @@ export const encrypt = operation({
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
     const material = await currentMaterial(materials, keys.KeyId)
-    note(toldIds({ keyMaterialId: material }))
+    note({ keyMaterialId: material.id })
     const { EncryptionAlgorithm, Plaintext, EncryptionContext } = input
     return {
       CiphertextBlob: await seal(hsm, material, EncryptionAlgorithm, Plaintext, EncryptionContext),

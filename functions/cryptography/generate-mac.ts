@@ -27,8 +27,9 @@ export const generateMac = operation({
   }),
   on: { KeyId: macs },
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm }) {
+  async run({ input, keys, materials, hsm, note }) {
     const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     return {
       Mac: await hsm.generateMac(version, input.Message),
       MacAlgorithm: input.MacAlgorithm,

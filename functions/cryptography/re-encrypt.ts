@@ -1,9 +1,10 @@
 import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
-import { open, seal, toldIds } from '../../lib/keys/encryption.ts'
+import { open, seal, toldMaterialId } from '../../lib/keys/encryption.ts'
 import { currentMaterial } from '../../lib/keys/materials.ts'
 import { reEncryption } from '../../lib/keys/rules.ts'
+import { toldVersion } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
 import { struct } from '../../lib/schema/collections.ts'
 import {
@@ -14,6 +15,7 @@ import {
   encryptionContext,
   grantTokens,
   keyId,
+  keyVersionId,
   materialId,
 } from '../../lib/schema/members.ts'
 import { required } from '../../lib/schema/shape.ts'
@@ -34,6 +36,7 @@ export const reEncrypt = operation({
     GrantTokens: grantTokens,
     DryRun: dryRun,
     DryRunModifiers: dryRunModifiers,
+    SourceKeyVersionId: keyVersionId,
   }),
   output: struct({
     CiphertextBlob: ciphertext,
@@ -43,17 +46,21 @@ export const reEncrypt = operation({
     DestinationEncryptionAlgorithm: encryptionAlgorithm,
     SourceKeyMaterialId: materialId,
     DestinationKeyMaterialId: materialId,
+    SourceKeyVersionId: keyVersionId,
   }),
   on: reEncryption,
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
-    const { CiphertextBlob: blob = new Uint8Array(), SourceEncryptionContext: context } = input
+    const {
+      CiphertextBlob: blob = new Uint8Array(),
+      SourceEncryptionContext: context,
+      SourceKeyVersionId: versionId,
+    } = input
     const [from, to] = [input.SourceEncryptionAlgorithm, input.DestinationEncryptionAlgorithm]
     const destination = await currentMaterial(materials, keys.DestinationKeyId)
-    const source = await open({ materials, hsm }, keys.SourceKeyId, { algorithm: from, blob, context })
-    const told = toldIds({ sourceKeyMaterialId: source.material, destinationKeyMaterialId: destination })
-    note(told)
+    const source = await open({ materials, hsm }, keys.SourceKeyId, { algorithm: from, blob, context, versionId })
+    note({ sourceKeyMaterialId: source.material.id, destinationKeyMaterialId: destination.id })
     const sealed = (plaintext: Uint8Array) => seal(hsm, destination, to, plaintext, input.DestinationEncryptionContext)
     return {
       CiphertextBlob: await wipedAfter(source.plaintext, sealed),
@@ -61,8 +68,9 @@ export const reEncrypt = operation({
       KeyId: keys.DestinationKeyId.arn,
       SourceEncryptionAlgorithm: from,
       DestinationEncryptionAlgorithm: to,
-      SourceKeyMaterialId: told.sourceKeyMaterialId,
-      DestinationKeyMaterialId: told.destinationKeyMaterialId,
+      SourceKeyMaterialId: toldMaterialId(source.material),
+      DestinationKeyMaterialId: toldMaterialId(destination),
+      SourceKeyVersionId: toldVersion(keys.SourceKeyId, source.material).KeyVersionId,
     }
   },
 })

@@ -37,8 +37,9 @@ export const sign = operation({
   }),
   on: { KeyId: signing },
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm }) {
+  async run({ input, keys, materials, hsm, note }) {
     const version = await versionToUse(materials, keys.KeyId, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     return {
       KeyId: keys.KeyId.arn,
       Signature: await hsm.sign(version, input.SigningAlgorithm, input.MessageType, input.Message),

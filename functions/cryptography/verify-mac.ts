@@ -31,12 +31,13 @@ export const verifyMac = operation({
   }),
   on: { KeyId: macs },
   needs: ['materials', 'hsm'],
-  async run({ input, keys, materials, hsm }) {
+  async run({ input, keys, materials, hsm, note }) {
     const { Message, Mac, MacAlgorithm, KeyVersionId } = input
     const maker = await firstOf(versionsToTry(materials, keys.KeyId, KeyVersionId), async (version) =>
       equal(await hsm.generateMac(version, Message), Mac),
     )
     if (!maker) throw new KMSInvalidMacException()
+    note({ keyMaterialId: maker.id })
     return { KeyId: keys.KeyId.arn, MacValid: true, MacAlgorithm, ...toldVersion(keys.KeyId, maker) }
   },
 })

@@ -42,12 +42,13 @@ export const verify = operation({
   }),
   on: { KeyId: signing },
   needs: ['materials'],
-  async run({ input, keys, materials }) {
+  async run({ input, keys, materials, note }) {
     const { SigningAlgorithm, MessageType, Message, Signature } = input
     const signer = await firstOf(versionsToTry(materials, keys.KeyId, input.KeyVersionId), (version) =>
       isSignature(SigningAlgorithm, MessageType, publicKeyOf(version), Message, Signature),
     )
     if (!signer) throw new KMSInvalidSignatureException()
+    note({ keyMaterialId: signer.id })
     return { KeyId: keys.KeyId.arn, SignatureValid: true, SigningAlgorithm, ...toldVersion(keys.KeyId, signer) }
   },
 })

@@ -32,9 +32,10 @@ export const getPublicKey = operation({
   }),
   on: { KeyId: publication },
   needs: ['materials'],
-  async run({ input, keys, materials }) {
+  async run({ input, keys, materials, note }) {
     const { KeyId: key } = keys
     const version = await versionToPublish(materials, key, input.KeyVersionId)
+    note({ keyMaterialId: version.id })
     return {
       KeyId: key.arn,
       PublicKey: publicKeyOf(version),

@@ -61,8 +61,6 @@ function unopened(error: unknown): undefined {
   if (!(error instanceof InvalidCiphertextException)) throw error
 }
 
-/** Material ids by the names under which AWS tells them: of symmetric keys only. */
-export function toldIds(materials: Readonly<Record<string, Material>>): Readonly<Record<string, string>> {
-  const told = Object.entries(materials).filter(([, { spec }]) => spec === 'SYMMETRIC_DEFAULT')
-  return Object.fromEntries(told.map(([name, { id }]) => [name, id]))
-}
+/** What AWS tells the caller of the key material: of symmetric keys only. */
+export const toldMaterialId = ({ spec, id }: Material): string | undefined =>
+  spec === 'SYMMETRIC_DEFAULT' ? id : undefined

@@ -30,7 +30,6 @@ describe.each([
       const { CiphertextBlob } = json
       const opened = await world.call('Decrypt', { KeyId, CiphertextBlob, EncryptionAlgorithm })
       expect(opened.json).toEqual({ KeyId: Arn, Plaintext: plaintext, EncryptionAlgorithm })
-      expect(world.records.at(-1)).not.toHaveProperty('additionalEventData.keyMaterialId')
     }
     const tooLong = { KeyId, Plaintext: base64(Buffer.alloc(most + 1)), EncryptionAlgorithm }
     expect((await world.call('Encrypt', tooLong)).json).toEqual({

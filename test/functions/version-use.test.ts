@@ -284,17 +284,41 @@ describe('Decrypt', () => {
     expect(await decrypt(KeyId, sealed(PublicKey, 'x'))).toEqual({ __type: 'InvalidCiphertextException' })
   })
 
-  test('ReEncrypt opens what an earlier version of an RSA key is for', async () => {
-    const { KeyId, first } = await twoRsaVersions()
+  test('ReEncrypt opens what an earlier version of an RSA key is for, found or named, and tells which it was', async () => {
+    const { KeyId, first, second } = await twoRsaVersions()
     const { PublicKey } = await answer('GetPublicKey', { KeyId, KeyVersionId: first })
     const destination = await world.key()
-    const { CiphertextBlob } = await answer('ReEncrypt', {
-      CiphertextBlob: sealed(PublicKey, 'text'),
-      SourceKeyId: KeyId,
-      SourceEncryptionAlgorithm: EncryptionAlgorithm,
-      DestinationKeyId: destination.KeyId,
+    const again = (more = {}) =>
+      answer('ReEncrypt', {
+        CiphertextBlob: sealed(PublicKey, 'text'),
+        SourceKeyId: KeyId,
+        SourceEncryptionAlgorithm: EncryptionAlgorithm,
+        DestinationKeyId: destination.KeyId,
+        ...more,
+      })
+    for (const named of [{}, { SourceKeyVersionId: first }]) {
+      const { CiphertextBlob, SourceKeyVersionId } = await again(named)
+      expect(SourceKeyVersionId).toBe(first)
+      expect(world.records.at(-1)?.additionalEventData).toMatchObject({ sourceKeyMaterialId: first })
+      expect(await answer('Decrypt', { CiphertextBlob })).toMatchObject({ Plaintext: base64('text') })
+    }
+    expect(await again({ SourceKeyVersionId: second })).toEqual({ __type: 'InvalidCiphertextException' })
+    expect(await again({ SourceKeyVersionId: unknownId })).toMatchObject({ __type: 'NotFoundException' })
+    await answer('UpdateKeyVersion', { KeyId, KeyVersionId: first, Enabled: false })
+    expect(await again({ SourceKeyVersionId: first })).toMatchObject({ __type: 'DisabledException' })
+  })
+
+  test('ReEncrypt of a symmetric ciphertext takes the source version as a guard', async () => {
+    const { KeyId } = await world.key()
+    const { CiphertextBlob } = await answer('Encrypt', { KeyId, Plaintext: Message })
+    const [first] = await idsOf(KeyId)
+    const again = (SourceKeyVersionId?: string) =>
+      answer('ReEncrypt', { CiphertextBlob, DestinationKeyId: KeyId, SourceKeyVersionId })
+    expect(await again(first)).toMatchObject({ SourceKeyMaterialId: first })
+    expect(await again(unknownId)).toEqual({
+      __type: 'IncorrectKeyException',
+      message: 'The key version in the request is not the one that encrypted the ciphertext.',
     })
-    expect(await answer('Decrypt', { CiphertextBlob })).toMatchObject({ Plaintext: base64('text') })
   })
 
   test('of a symmetric ciphertext takes the version as a guard, like the key', async () => {
