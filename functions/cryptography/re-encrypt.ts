@@ -1,8 +1,6 @@
-import { wipedAfter } from '../../lib/bytes.ts'
 import { serve } from '../../lib/http/serve.ts'
 import { demandCiphertext } from '../../lib/keys/demands.ts'
-import { open, seal, toldMaterialId } from '../../lib/keys/encryption.ts'
-import { currentMaterial } from '../../lib/keys/materials.ts'
+import { openAndSeal, toldMaterialId } from '../../lib/keys/encryption.ts'
 import { reEncryption } from '../../lib/keys/rules.ts'
 import { toldVersion } from '../../lib/keys/versions.ts'
 import { operation } from '../../lib/operation.ts'
@@ -52,25 +50,17 @@ export const reEncrypt = operation({
   demands: demandCiphertext,
   needs: ['materials', 'hsm'],
   async run({ input, keys, materials, hsm, note }) {
-    const {
-      CiphertextBlob: blob = new Uint8Array(),
-      SourceEncryptionContext: context,
-      SourceKeyVersionId: versionId,
-    } = input
-    const [from, to] = [input.SourceEncryptionAlgorithm, input.DestinationEncryptionAlgorithm]
-    const destination = await currentMaterial(materials, keys.DestinationKeyId)
-    const source = await open({ materials, hsm }, keys.SourceKeyId, { algorithm: from, blob, context, versionId })
-    note({ sourceKeyMaterialId: source.material.id, destinationKeyMaterialId: destination.id })
-    const sealed = (plaintext: Uint8Array) => seal(hsm, destination, to, plaintext, input.DestinationEncryptionContext)
+    const { source, destination, blob } = await openAndSeal({ materials, hsm }, keys, input)
+    note({ sourceKeyMaterialId: source.id, destinationKeyMaterialId: destination.id })
     return {
-      CiphertextBlob: await wipedAfter(source.plaintext, sealed),
+      CiphertextBlob: blob,
       SourceKeyId: keys.SourceKeyId.arn,
       KeyId: keys.DestinationKeyId.arn,
-      SourceEncryptionAlgorithm: from,
-      DestinationEncryptionAlgorithm: to,
-      SourceKeyMaterialId: toldMaterialId(source.material),
+      SourceEncryptionAlgorithm: input.SourceEncryptionAlgorithm,
+      DestinationEncryptionAlgorithm: input.DestinationEncryptionAlgorithm,
+      SourceKeyMaterialId: toldMaterialId(source),
       DestinationKeyMaterialId: toldMaterialId(destination),
-      SourceKeyVersionId: toldVersion(keys.SourceKeyId, source.material).KeyVersionId,
+      SourceKeyVersionId: toldVersion(keys.SourceKeyId, source).KeyVersionId,
     }
   },
 })

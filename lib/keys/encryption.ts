@@ -1,10 +1,11 @@
 /** Encryption and decryption with keys of any kind: symmetric in the HSM; RSA with its public half here, and back there. */
+import { wipedAfter } from '../bytes.ts'
 import type { EncryptionContext } from '../crypto/context.ts'
 import { encryptOaep } from '../crypto/rsa.ts'
 import { IncorrectKeyException, InvalidCiphertextException } from '../errors.ts'
 import type { Hsm, Materials } from '../ports.ts'
 import type { Key, Material } from './key.ts'
-import { openerOf, publicKeyOf } from './materials.ts'
+import { currentMaterial, openerOf, publicKeyOf } from './materials.ts'
 import { versionsToTry } from './versions.ts'
 
 /** @throws ValidationException when the plaintext is longer than an asymmetric algorithm can take */
@@ -55,6 +56,33 @@ export async function open(
     if (plaintext) return { material, plaintext }
   }
   throw new InvalidCiphertextException()
+}
+
+interface ReEncryption {
+  readonly CiphertextBlob?: Uint8Array | undefined
+  readonly SourceEncryptionAlgorithm: string
+  readonly SourceEncryptionContext?: EncryptionContext | undefined
+  readonly SourceKeyVersionId?: string | undefined
+  readonly DestinationEncryptionAlgorithm: string
+  readonly DestinationEncryptionContext?: EncryptionContext | undefined
+}
+
+/** Opens with one key and seals with another; nobody sees the plaintext between. */
+export async function openAndSeal(
+  ports: { readonly hsm: Hsm; readonly materials: Materials },
+  keys: { readonly SourceKeyId: Key; readonly DestinationKeyId: Key },
+  input: ReEncryption,
+): Promise<{ readonly source: Material; readonly destination: Material; readonly blob: Uint8Array }> {
+  const destination = await currentMaterial(ports.materials, keys.DestinationKeyId)
+  const { material: source, plaintext } = await open(ports, keys.SourceKeyId, {
+    algorithm: input.SourceEncryptionAlgorithm,
+    blob: input.CiphertextBlob ?? new Uint8Array(),
+    context: input.SourceEncryptionContext,
+    versionId: input.SourceKeyVersionId,
+  })
+  const { DestinationEncryptionAlgorithm: algorithm, DestinationEncryptionContext: context } = input
+  const blob = await wipedAfter(plaintext, (bytes) => seal(ports.hsm, destination, algorithm, bytes, context))
+  return { source, destination, blob }
 }
 
 function unopened(error: unknown): undefined {
