@@ -93,6 +93,13 @@ export function scheduleCatalog(
 const scheduled = 'functions/scheduled/'
 const identity = 'functions/identity/'
 
+/**
+ * Whether a scheduled function is to reach the HSM: to make or use key material, or to sign what it tells other Regions.
+ * Nobody signs for it, so it has no signature to verify.
+ */
+export const reachesHsm = ({ schedule: { needs } }: ScheduleEntry): boolean =>
+  needs.includes('hsm') || needs.includes('peers')
+
 export interface ServiceEntry {
   readonly kebab: QueryService['name']
   readonly file: string

@@ -6,6 +6,7 @@ import {
   type Entry,
   frontDoor,
   peers,
+  reachesHsm,
   type ScheduleEntry,
   type ServiceEntry,
   scheduleCatalog,
@@ -28,7 +29,7 @@ interface LambdaFunction {
   readonly timeout: number
   readonly memorySize: number
   readonly package: { readonly patterns: readonly string[] }
-  /** What serverless.yml says of the network and of the HSM's module, where the Lambda opens the HSM. */
+  /** What serverless.yml says of the network and of the HSM's module, where the Lambda reaches the HSM. */
   readonly vpc?: string
   readonly layers?: string
   readonly events: readonly ({ readonly httpApi: string | AuthorizedRoute } | { readonly schedule: string })[]
@@ -39,6 +40,8 @@ const timeout = 29
 
 /** Memory buys processor time too, which a cold start and the cryptography outside the HSM are made of. */
 const memorySize = { plain: 512, hsm: 1024 } as const
+
+const besideHsm = { vpc: '${self:custom.vpc}', layers: '${self:custom.layers}' } as const
 
 const lambda = (
   kebab: string,
@@ -54,18 +57,18 @@ const lambda = (
   memorySize: memorySize[memory],
   package: { patterns: ['!**', `dist/${kebab}.mjs`, `dist/node_modules/${packages}/**`] },
   // Whoever authenticates opens the HSM, in which the SigV4 keys are made.
-  ...(packages === 'pkcs11js' && { vpc: '${self:custom.vpc}', layers: '${self:custom.layers}' }),
+  ...(packages === 'pkcs11js' && besideHsm),
   events: routes.map((httpApi) => ({ httpApi })),
 })
 
 /** Due times are data: this is only how late work may be begun. Rates of whole minutes mean the same to all hosts. */
 const rate = 'rate(5 minutes)'
 
-const scheduledLambda = ({ schedule, kebab }: ScheduleEntry): LambdaFunction => ({
-  ...lambda(kebab, [], schedule.summary, schedule.needs.includes('hsm') ? 'hsm' : 'plain'),
-  timeout: 300,
-  events: [{ schedule: rate }],
-})
+function scheduledLambda(entry: ScheduleEntry): LambdaFunction {
+  const { schedule, kebab } = entry
+  const { vpc, layers, ...plain } = lambda(kebab, [], schedule.summary, reachesHsm(entry) ? 'hsm' : 'plain')
+  return { ...plain, ...(reachesHsm(entry) && besideHsm), timeout: 300, events: [{ schedule: rate }] }
+}
 
 /** The same Lambdas, with the RESTful routes behind the gateway's IAM authorizer: for KEYSTEAD_AUTH=aws-iam. */
 export const authorizedFunctionsOf = (entries: readonly Entry[]): Readonly<Record<string, LambdaFunction>> => ({

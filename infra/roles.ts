@@ -6,6 +6,7 @@ import {
   type Entry,
   frontDoor,
   peers,
+  reachesHsm,
   type ScheduleEntry,
   type ServiceEntry,
   scheduleCatalog,
@@ -195,7 +196,8 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
 }
 
 /** A scheduled function finds what is due in the index, and may remove what it is for. */
-const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly Statement[] => {
+const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
+  const { schedule, kebab } = entry
   const items = unique(schedule.needs.flatMap((need: Capability) => access[need].items))
   return [
     onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
@@ -203,7 +205,7 @@ const scheduledStatements = ({ schedule, kebab }: ScheduleEntry): readonly State
     writesTrail,
     tellsOfChanges,
     ...(schedule.needs.includes('trail') ? sealsTrail : []),
-    ...opensHsm(kebab),
+    ...(reachesHsm(entry) ? opensHsm(kebab) : []),
     logs(kebab),
   ]
 }

@@ -1,9 +1,10 @@
 /** Where the edges meet: the world of this process, opened once, by its configuration. */
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { type Config, readConfig } from './config.ts'
 import { GrantTokens } from './grants/tokens.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
+import { openedLate } from './hsm/late.ts'
 import { directoryOf } from './identity/principals.ts'
 import { Sessions } from './identity/sessions.ts'
 import { SigningKeys } from './identity/signing-keys.ts'
@@ -26,9 +27,12 @@ export interface OpenWorld extends PeerWorld, DueWorld {
 
 let opened: Promise<OpenWorld> | undefined
 
-/** The world of this process. A start that failed is tried again with the next request. */
-export function openWorld(): Promise<OpenWorld> {
-  opened ??= worldOf(readConfig(process.env)).catch((error: unknown) => {
+/**
+ * The world of this process. A start that failed is tried again with the next request.
+ * @param hsm `late` for work that may ask nothing of it; whoever answers requests verifies their signatures with it
+ */
+export function openWorld(hsm: 'first' | 'late' = 'first'): Promise<OpenWorld> {
+  opened ??= worldOf(readConfig(process.env), hsm === 'late').catch((error: unknown) => {
     opened = undefined
     throw error
   })
@@ -45,7 +49,7 @@ const log = (entry: Readonly<Record<string, unknown>>): void => {
 }
 
 /** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
-async function worldOf(config: Config): Promise<OpenWorld> {
+async function worldOf(config: Config, late: boolean): Promise<OpenWorld> {
   const [
     { openHsm },
     { openClusters },
@@ -71,8 +75,9 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   ])
   const now = Date.now
   const store = await openStore({ ...storePlace(config), cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS, now })
-  const first = await hsmOptions(config)
-  const hsm = await openHsm({ ...first, now })
+  const first = hsmPlace(config)
+  const open = async () => openHsm({ ...first, pin: await pinOf(config), now })
+  const hsm = late ? openedLate(open) : await open()
   const clusters = openClusters({
     tokens: clusterTokens(config, first, now),
     account: config.KEYSTEAD_ACCOUNT_ID,
@@ -82,7 +87,7 @@ async function worldOf(config: Config): Promise<OpenWorld> {
   })
   const sink = await openSink(sinkOptions(config))
   const { keys: ownKeys, materials, aliases, grants, accessKeys, principals, keyStores, uses } = store
-  const signingKeys = new SigningKeys(hsm, await hsm.random(32))
+  const signingKeys = new SigningKeys(hsm, randomBytes(32))
   const sessions = new Sessions(hsm, accessKeys, config.KEYSTEAD_ACCOUNT_ID)
   const proxies = openHttps(proxyOptions(config))
   const lastUsage = new UsageBook(uses, { flushMs: config.KEYSTEAD_LAST_USAGE_FLUSH_MS, now, log })
@@ -206,13 +211,14 @@ async function pinOf(config: Config): Promise<string> {
 }
 
 /** @throws Error when there is no module, or no PIN */
-export async function hsmOptions(config: Config) {
+export const hsmOptions = async (config: Config) => ({ ...hsmPlace(config), pin: await pinOf(config) })
+
+function hsmPlace(config: Config) {
   const module = hsmModuleOf(config)
   if (module === undefined) throw new Error('No PKCS#11 module: set KEYSTEAD_HSM_MODULE, or install SoftHSM.')
   const soft = config.KEYSTEAD_HSM_PROFILE === 'softhsm'
   return {
     module,
-    pin: await pinOf(config),
     tokenLabel: config.KEYSTEAD_HSM_TOKEN_LABEL,
     runDirectory: config.KEYSTEAD_RUN_DIRECTORY,
     profile: config.KEYSTEAD_HSM_PROFILE,
@@ -231,7 +237,7 @@ const besideDirectories = (config: Config): readonly string[] =>
 
 function clusterTokens(
   config: Config,
-  first: Awaited<ReturnType<typeof hsmOptions>>,
+  first: ReturnType<typeof hsmPlace>,
   now: () => number,
 ): ReadonlyMap<string, ClusterToken> {
   const tokens = Object.entries(config.KEYSTEAD_KEY_STORES).map(([id, given]): [string, ClusterToken] => {

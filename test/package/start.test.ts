@@ -157,20 +157,27 @@ interface Answer {
 }
 const sign = { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' }
 
+const tick = { version: '0', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
+
+describe.concurrent('a packaged function that is called when something may be due', () => {
+  test.each(scheduleCatalog().map(({ kebab, schedule }) => [kebab, schedule.name]))(
+    '%s answers what it has done',
+    async (name, task) => {
+      expect(await started(name, tick)).toMatchObject({ name: task, done: 0, failed: 0 })
+    },
+  )
+})
+
+test('nobody opened the HSM for nothing', () => {
+  expect(secretsAsked).toEqual([])
+})
+
 describe.concurrent('a packaged function starts and answers', () => {
   test.each(catalog().map(({ kebab, operation }) => [kebab, operation.route]))(
     '%s, to an unsigned request, that it is not signed',
     async (name, route) => {
       const { statusCode, body } = (await started(name, http(route))) as Answer
       expect([statusCode, JSON.parse(body)]).toEqual([400, expect.objectContaining(sign)])
-    },
-  )
-
-  test.each(scheduleCatalog().map(({ kebab, schedule }) => [kebab, schedule.name]))(
-    '%s, to a tick, what it has done',
-    async (name, task) => {
-      const event = { version: '0', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
-      expect(await started(name, event)).toMatchObject({ name: task, failed: 0 })
     },
   )
 
@@ -203,8 +210,17 @@ describe.concurrent('a packaged function starts and answers', () => {
   })
 })
 
+test('sealing opens the HSM, once there is something to seal', async () => {
+  const before = secretsAsked.length
+  const { done, ...rest } = (await started('seal-audit-log', tick)) as { done: number }
+  expect(rest).toMatchObject({ name: 'SealAuditLog', failed: 0 })
+  expect(done).toBeGreaterThan(50)
+  expect(secretsAsked).toHaveLength(before + 1)
+})
+
 test('those that opened the HSM had the PIN from the secret, in requests signed whole, and nobody else asked', () => {
-  expect(secretsAsked).toHaveLength(packaged.size - 1)
+  // All but the description of the API and the schedules, of which one has had something to do.
+  expect(secretsAsked).toHaveLength(packaged.size - 1 - scheduleCatalog().length + 1)
   for (const each of secretsAsked) {
     expect(each).toEqual({
       target: 'secretsmanager.GetSecretValue',
