@@ -1,4 +1,4 @@
-import { documentRoutes } from '../lib/http/documents.ts'
+import { documentRoutes, slashedDocumentRoute } from '../lib/http/documents.ts'
 import { peerPath } from '../lib/identity/peer-signature.ts'
 import type { AnyOperation } from '../lib/operation.ts'
 import {
@@ -104,19 +104,21 @@ export const functionsOf = (
 
 const word = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1).toLowerCase()
 
+const slashedRoute = (kebab: string, RouteKey: string) => {
+  const target = { 'Fn::Sub': `integrations/\${HttpApiIntegration${word(kebab)}}` }
+  const Properties = { ApiId: { Ref: 'HttpApi' }, RouteKey, Target: target }
+  const [method = ''] = RouteKey.split(' ')
+  return [`HttpApiRoute${word(method)}${word(kebab)}Slash`, { Type: 'AWS::ApiGatewayV2::Route', Properties }] as const
+}
+
 /**
- * The same routes with a slash at their end, which AWS's clients add to the path of an endpoint. They are not among the
- * events of the Lambdas: the Serverless Framework gives both the same logical id, and so the API but one of them.
+ * Routes again with a slash at their end, which AWS's clients add to the path of an endpoint, and people to that of a
+ * page. They are not among the events of the Lambdas: the Serverless Framework gives both the same logical id, and so the
+ * API but one of them.
  */
 export const slashedRoutesOf = (services: readonly ServiceEntry[] = serviceCatalog()) => ({
-  Resources: Object.fromEntries(
-    services.flatMap(({ kebab, routes }) =>
-      routes.map((route) => {
-        const target = { 'Fn::Sub': `integrations/\${HttpApiIntegration${word(kebab)}}` }
-        const Properties = { ApiId: { Ref: 'HttpApi' }, RouteKey: `${route}/`, Target: target }
-        const [method = ''] = route.split(' ')
-        return [`HttpApiRoute${word(method)}${word(kebab)}Slash`, { Type: 'AWS::ApiGatewayV2::Route', Properties }]
-      }),
-    ),
-  ),
+  Resources: Object.fromEntries([
+    ...services.flatMap(({ kebab, routes }) => routes.map((route) => slashedRoute(kebab, `${route}/`))),
+    slashedRoute(documents, slashedDocumentRoute),
+  ]),
 })

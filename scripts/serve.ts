@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { handler as frontDoor } from '../functions/front-door.ts'
 import { type Config, readConfig } from '../lib/config.ts'
-import { documentRoutes } from '../lib/http/documents.ts'
+import { documentRoutes, slashedDocumentRoute } from '../lib/http/documents.ts'
 import { type Host, type HostOptions, type Route, startHost } from '../lib/http/host.ts'
 import { startMetricsHost } from '../lib/http/metrics-host.ts'
 import { peerPath } from '../lib/identity/peer-signature.ts'
@@ -26,7 +26,10 @@ function routes(): readonly Route[] {
   const derived = JSON.parse(
     readFileSync(new URL('../infra/derived/routes.json', import.meta.url), 'utf8'),
   ) as DerivedRoute[]
-  const documents = documentRoutes.map((route) => ({ route, file: 'functions/documents.ts' }))
+  const documents = [...documentRoutes, slashedDocumentRoute].map((route) => ({
+    route,
+    file: 'functions/documents.ts',
+  }))
   const peers = { route: `POST ${peerPath}`, file: 'functions/peers.ts' }
   return [...derived, ...documents, peers].map(({ route, file }) => ({
     route,

@@ -191,7 +191,7 @@ test('IAM and STS are one Lambda each, at the paths that an endpoint of theirs g
   expect(routes('iam')).toEqual([{ httpApi: 'POST /iam' }])
   expect(routes('sts')).toEqual([{ httpApi: 'POST /sts' }, { httpApi: 'GET /sts' }])
   const slashed = Object.values(slashedRoutesOf().Resources).map(({ Properties }) => Properties.RouteKey)
-  expect(slashed).toEqual(['POST /iam/', 'POST /sts/', 'GET /sts/'])
+  expect(slashed).toEqual(['POST /iam/', 'POST /sts/', 'GET /sts/', 'GET /docs/'])
 })
 
 test('the front door is the Lambda of POST /, and answers health checks', () => {

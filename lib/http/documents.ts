@@ -6,10 +6,14 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import { withSecurity } from './headers.ts'
 
 type Result = APIGatewayProxyStructuredResultV2
 
 export const documentRoutes = ['GET /openapi.json', 'GET /docs', 'GET /docs/{file}'] as const
+
+/** What people type. The page names its files from where it is, so this leads to it. */
+export const slashedDocumentRoute = 'GET /docs/'
 
 /** What the page takes from the viewer's package; a bundle has these files beside it. */
 export const viewerFiles = ['swagger-ui-bundle.js', 'swagger-ui.css'] as const
@@ -113,28 +117,36 @@ export function serveDocuments(description: object): (event: APIGatewayProxyEven
     return one
   }
 
-  return async ({ rawPath, headers }) => {
-    const found = load(withoutPrefix(rawPath))
+  function answer({ rawPath, headers }: APIGatewayProxyEventV2): Result {
+    const path = withoutPrefix(rawPath)
+    // From where it is: a prefix stays.
+    if (path === '/docs/') return { statusCode: 308, headers: { Location: '../docs' } }
+    const found = load(path)
     if (!found) {
-      return {
-        statusCode: 404,
-        headers: { ...always, 'Content-Type': 'text/plain; charset=utf-8' },
-        body: 'Not found\n',
-      }
+      return { statusCode: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' }, body: 'Not found\n' }
     }
     const { type, body, etag } = found
     const known = headers['if-none-match']?.split(',').some((each) => each.trim().replace(/^W\//, '') === etag)
-    if (known) return { statusCode: 304, headers: { ...always, ETag: etag } }
-    return { statusCode: 200, headers: { ...always, 'Content-Type': type, ETag: etag }, body }
+    if (known) return { statusCode: 304, headers: { ETag: etag } }
+    return { statusCode: 200, headers: { 'Content-Type': type, ETag: etag }, body }
+  }
+
+  return async (event) => {
+    const result = answer(event)
+    return withSecurity(event, { ...result, headers: { ...ofPages, ...result.headers } })
   }
 }
 
-const always = {
+/** The page needs none of what it may not do: copying is by the browser's own command. */
+const forbidden = ['camera', 'display-capture', 'geolocation', 'hid', 'microphone', 'payment', 'serial', 'usb']
+
+const ofPages = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy': contentSecurityPolicy,
+  'Cross-Origin-Embedder-Policy': 'require-corp',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': forbidden.map((feature) => `${feature}=()`).join(', '),
   'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
 } as const

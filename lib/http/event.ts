@@ -2,6 +2,7 @@ import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { SerializationException } from '../errors.ts'
 import type { AnyOperation, Request } from '../operation.ts'
 import type { AnyShape } from '../schema/shape.ts'
+import { isOverTls } from './headers.ts'
 
 /** What the procedure needs of an HTTP API event (payload 2.0). @param id the request id that the reply will carry */
 export function requestOf(event: APIGatewayProxyEventV2, id: string): Request {
@@ -18,8 +19,7 @@ export function requestOf(event: APIGatewayProxyEventV2, id: string): Request {
         ? new Uint8Array()
         : Buffer.from(body, event.isBase64Encoded ? 'base64' : 'utf8'),
     sourceIp: http.sourceIp,
-    // Behind API Gateway always; the local host says http.
-    secure: headers['x-forwarded-proto'] !== 'http' && !requestContext.domainName.startsWith('localhost'),
+    secure: isOverTls(event),
   }
 }
 

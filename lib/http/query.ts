@@ -69,12 +69,7 @@ export async function answerForm(
   const { service } = named?.api ?? first
   return {
     statusCode: reply.status,
-    headers: {
-      'Content-Type': 'text/xml',
-      'x-amzn-RequestId': request.id,
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-    },
+    headers: { 'Content-Type': 'text/xml', 'x-amzn-RequestId': request.id },
     body: xmlOf(service, named?.action, reply, request.id),
   }
 }

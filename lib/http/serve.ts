@@ -9,6 +9,7 @@ import { perform } from '../perform.ts'
 import { receiveLetter } from '../receive.ts'
 import { openWorld } from '../runtime.ts'
 import { authorizerOf, parametersOf, requestOf, strictPathOf } from './event.ts'
+import { withSecurity } from './headers.ts'
 import { healthOf, isHealthCheck } from './health.ts'
 import { answerForm, isForm, type QueryApi } from './query.ts'
 
@@ -25,15 +26,13 @@ export type Choice = AnyOperation | Refusal
 
 const isRefusal = (choice: Choice): choice is Refusal => 'error' in choice
 
-export function resultOf(reply: Reply, requestId: string, contentType: string): Result {
+function resultOf(reply: Reply, requestId: string, contentType: string): Result {
   return {
     statusCode: reply.status,
     headers: {
       // Capitals: one of the hosts reads this name as it is written.
       'Content-Type': contentType,
       'x-amzn-RequestId': requestId,
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
     },
     body: JSON.stringify(reply.json),
   }
@@ -50,10 +49,10 @@ function lambda(answer: (event: Event, requestId: string) => Promise<Result>): H
         const id = randomUUID()
         const log = (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`)
         const error = asKmsError(new KMSInternalException(undefined, { cause: request.error }), { id }, { log })
-        request.response = resultOf(replyOf(error), id, amzJson)
+        request.response = withSecurity(request.event, resultOf(replyOf(error), id, amzJson))
       },
     })
-    .handler((event: Event) => answer(event, randomUUID()))
+    .handler(async (event: Event) => withSecurity(event, await answer(event, randomUUID())))
   // Its third parameter is middy's own: Lambda passes two.
   return wrapped as unknown as Handler
 }

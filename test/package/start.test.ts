@@ -138,7 +138,7 @@ const http = (route: string, headers: Readonly<Record<string, string>> = {}, bod
     routeKey: route,
     rawPath,
     rawQueryString: '',
-    headers: { host: 'example.execute-api.us-east-1.amazonaws.com', ...headers },
+    headers: { host: 'example.execute-api.us-east-1.amazonaws.com', 'x-forwarded-proto': 'https', ...headers },
     requestContext: {
       domainName: 'example.execute-api.us-east-1.amazonaws.com',
       http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '203.0.113.5', userAgent: 'test' },
@@ -153,7 +153,15 @@ const http = (route: string, headers: Readonly<Record<string, string>> = {}, bod
 
 interface Answer {
   readonly statusCode: number
+  readonly headers: Readonly<Record<string, string>>
   readonly body: string
+}
+/** All that comes through the gateway came over TLS. */
+const secured = {
+  'Cache-Control': 'no-store',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Strict-Transport-Security': 'max-age=63072000',
+  'X-Content-Type-Options': 'nosniff',
 }
 const sign = { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' }
 
@@ -176,8 +184,9 @@ describe.concurrent('a packaged function starts and answers', () => {
   test.each(catalog().map(({ kebab, operation }) => [kebab, operation.route]))(
     '%s, to an unsigned request, that it is not signed',
     async (name, route) => {
-      const { statusCode, body } = (await started(name, http(route))) as Answer
+      const { statusCode, headers, body } = (await started(name, http(route))) as Answer
       expect([statusCode, JSON.parse(body)]).toEqual([400, expect.objectContaining(sign)])
+      expect(headers).toMatchObject(secured)
     },
   )
 
@@ -187,22 +196,25 @@ describe.concurrent('a packaged function starts and answers', () => {
       const type = { 'content-type': 'application/x-www-form-urlencoded' }
       const version = name === 'iam' ? '2010-05-08' : '2011-06-15'
       const action = name === 'iam' ? 'ListUsers' : 'GetCallerIdentity'
-      const { statusCode, body } = (await started(
+      const { statusCode, headers, body } = (await started(
         name,
         http(route, type, `Action=${action}&Version=${version}`),
       )) as Answer
       expect(statusCode).toBe(403)
+      expect(headers).toMatchObject(secured)
       expect(body).toContain('<Code>MissingAuthenticationToken</Code>')
     },
   )
 
   test('the front door, that store and HSM are there', async () => {
     const event = { ...http('GET /health'), rawQueryString: 'deep' }
-    expect(await started(frontDoor, event)).toMatchObject({ statusCode: 200 })
+    expect(await started(frontDoor, event)).toMatchObject({ statusCode: 200, headers: secured })
   })
   test('the description of the API, to anybody', async () => {
-    const { statusCode, body } = (await started(documents, http('GET /openapi.json'))) as Answer
+    const { statusCode, headers, body } = (await started(documents, http('GET /openapi.json'))) as Answer
     expect([statusCode, JSON.parse(body).openapi]).toEqual([200, expect.stringMatching(/^3\./)])
+    const strict = 'Strict-Transport-Security'
+    expect(headers).toMatchObject({ [strict]: secured[strict], 'Content-Security-Policy': expect.any(String) })
   })
   test('the peers’ Lambda, to nobody that it knows', async () => {
     const { statusCode } = (await started(peers, http('POST /peers'))) as Answer
