@@ -32,7 +32,7 @@ const layers = ['ground', 'nouns', 'procedure', 'edges', 'functions', 'outside']
 type Layer = (typeof layers)[number]
 
 const places: readonly (readonly [RegExp, Layer])[] = [
-  [/^lib\/(?:errors|bytes|arn|setting-kinds)\.ts$|^lib\/schema\//, 'ground'],
+  [/^lib\/(?:errors|bytes|arn|group-commit|setting-kinds)\.ts$|^lib\/schema\//, 'ground'],
   [/^lib\/(?:crypto|keys|grants|policy|identity|audit|stores|regions|metrics|rates)\/|^lib\/ports\.ts$/, 'nouns'],
   [
     /^lib\/(?:operation|services|failures|perform|authenticate|resolve|request-context|authorize|scheduled|receive)\.ts$/,

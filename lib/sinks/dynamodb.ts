@@ -10,10 +10,11 @@ import { parseArn } from '../arn.ts'
 import { usernameOf } from '../audit/lookup.ts'
 import type { AuditRecord } from '../audit/record.ts'
 import type { Trail } from '../audit/trail.ts'
+import { GroupCommit } from '../group-commit.ts'
 import type { AuditSink } from '../ports.ts'
 import { dynamoTrail } from './dynamodb-trail.ts'
-import { GroupCommit, unwritten } from './group-commit.ts'
 import { byName, byUser, hourPartition, sequenceKey, writerItem, writerPartition } from './places.ts'
+import { unwritten } from './unwritten.ts'
 
 export interface DynamoSink extends AuditSink {
   readonly trail: Trail
@@ -71,7 +72,8 @@ export function openDynamoSink(options: Options): DynamoSink {
   const announced = (writer: string): Promise<unknown> => {
     const Item = writerItem(writer, now())
     if (known?.day !== Item.PK) {
-      const done = documents.send(new PutCommand({ TableName: table, Item }))
+      const within = { abortSignal: AbortSignal.timeout(deadlineMs) }
+      const done = documents.send(new PutCommand({ TableName: table, Item }), within)
       known = { day: Item.PK, done }
       done.catch(() => {
         known = undefined
@@ -83,18 +85,14 @@ export function openDynamoSink(options: Options): DynamoSink {
   return {
     trail: dynamoTrail(client, table),
     write: async (record) => {
-      if (record.trail) await announced(record.trail.writer).catch(refuse)
-      await Promise.all(itemsOf(record, keepForDays).map((item) => group.add(item)))
+      if (record.trail) await announced(record.trail.writer).catch(unwritten)
+      await Promise.all(itemsOf(record, keepForDays).map((item) => group.add(item))).catch(unwritten)
     },
     close: async () => {
       await group.close()
       client.destroy()
     },
   }
-}
-
-const refuse = (cause: unknown): never => {
-  throw unwritten(cause)
 }
 
 type AuditIndex = 'GSI1' | 'GSI2' | 'GSI3' | 'GSI4'

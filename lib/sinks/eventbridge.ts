@@ -1,7 +1,7 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { type KeyEvent, keyEventOf } from '../audit/events.ts'
+import { GroupCommit } from '../group-commit.ts'
 import type { AuditSink } from '../ports.ts'
-import { GroupCommit } from './group-commit.ts'
 
 /** EventBridge's own limit. */
 const atMost = 10
@@ -54,8 +54,7 @@ export function emitting(sink: AuditSink, { region, bus, endpoint, log }: Option
         await group.add(event)
       } catch (error) {
         lost++
-        const cause = error instanceof Error ? error.cause : undefined
-        log({ level: 'error', message: 'event lost', eventID: record.eventID, lost, error: String(cause ?? error) })
+        log({ level: 'error', message: 'event lost', eventID: record.eventID, lost, error: String(error) })
       }
     },
     async close() {

@@ -2,9 +2,10 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Trail } from '../audit/trail.ts'
 import { utf8 } from '../bytes.ts'
+import { GroupCommit } from '../group-commit.ts'
 import type { AuditSink } from '../ports.ts'
 import { fileTrail } from './file-trail.ts'
-import { GroupCommit } from './group-commit.ts'
+import { unwritten } from './unwritten.ts'
 
 export interface FileSink extends AuditSink {
   readonly trail: Trail
@@ -33,7 +34,7 @@ export function openFileSink(options: Options): FileSink {
   const group = new GroupCommit<string>({ atMost, lanes: 1 }, (lines) => file.append(utf8(lines.join(''))))
   return {
     trail: fileTrail(options.directory),
-    write: async (record) => group.add(`${JSON.stringify(record)}\n`),
+    write: async (record) => group.add(`${JSON.stringify(record)}\n`).catch(unwritten),
     close: async () => {
       await group.close()
       await file.close()

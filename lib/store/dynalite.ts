@@ -23,7 +23,7 @@ interface Section<T> {
 }
 
 /** LevelDB. dynalite puts methods of its own over `put`, `del` and `batch`, without their options. */
-interface Level {
+export interface Level {
   open(): Promise<void>
   close(): Promise<void>
   put(key: string, value: unknown): void

@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { textOf } from '../bytes.ts'
 import { type Action, type AttributeMap, loadDynalite, type TableRecord, type Write } from './dynalite.ts'
+import { DurableLevel } from './level.ts'
 import { tableDefinition } from './table.ts'
 
 export interface Embedded {
@@ -28,7 +29,7 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   const database = engine.create({ path: directory })
   await open(directory, () => database.db.open())
 
-  const { batch } = Object.getPrototypeOf(database.db) as typeof database.db
+  const level = new DurableLevel(database.db, directory)
   let writes: Write[] = []
   database.db.put = (key, value) => writes.push({ type: 'put', key, value })
   database.db.del = (key) => writes.push({ type: 'del', key })
@@ -36,7 +37,7 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
   const commit = (change: () => void): Promise<void> => {
     writes = []
     change()
-    return batch.call(database.db, writes, { sync: true })
+    return level.commit(writes)
   }
 
   /** What PutItem and DeleteItem have in common; `item` is what is to be there then. */
@@ -68,28 +69,31 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
     const perform: Action = actionOf(named)
     return (request: object) => called<object>((callback) => perform(database, request, callback))
   }
-  const operation = (named: string, perform: (request: WriteRequest) => Promise<object>) => {
-    const { types, custom } = rulesOf(named)
-    return (given: object) => {
-      const request = validations.checkTypes(given, types)
-      validations.checkValidations(request, types, custom, database)
-      return perform(request as WriteRequest)
+  const operation =
+    (need: 'read' | 'write') => (named: string, perform: (request: WriteRequest) => Promise<object>) => {
+      const { types, custom } = rulesOf(named)
+      return (given: object) => {
+        const request = validations.checkTypes(given, types)
+        validations.checkValidations(request, types, custom, database)
+        return level.use(need, () => perform(request as WriteRequest))
+      }
     }
-  }
+  const reading = operation('read')
+  const writing = operation('write')
   /** What the store and its backups use; a client that sends anything else is refused. */
   const operations = new Map([
-    ['GetItem', operation('getItem', action('getItem'))],
-    ['Query', operation('query', action('query'))],
-    ['Scan', operation('scan', action('scan'))],
-    ['PutItem', operation('putItem', (request) => write(request, request.Item, request.Item))],
-    ['DeleteItem', operation('deleteItem', (request) => write(request, request.Key, undefined))],
+    ['GetItem', reading('getItem', action('getItem'))],
+    ['Query', reading('query', action('query'))],
+    ['Scan', reading('scan', action('scan'))],
+    ['PutItem', writing('putItem', (request) => write(request, request.Item, request.Item))],
+    ['DeleteItem', writing('deleteItem', (request) => write(request, request.Key, undefined))],
   ])
 
   const definition = { ...tableDefinition(name), TableStatus: 'ACTIVE' }
   const stored = await called<TableRecord | undefined>((callback) => database.tableDb.get(name, callback))
   if (!stored) await commit(() => database.tableDb.put(name, definition))
   else if (JSON.stringify(stored) !== JSON.stringify(definition)) {
-    await database.db.close()
+    await level.close()
     throw new Error(`The store in ${directory} was made by another version of Keystead.`)
   }
 
@@ -98,21 +102,17 @@ export async function openEmbedded(directory: string): Promise<Embedded> {
     table: name,
     requestHandler: {
       metadata: { handlerProtocol: 'http/1.1' },
-      async handle(request: HttpRequest) {
-        const answer = respond(operations, request)
+      async handle(request: HttpRequest, { abortSignal }: { readonly abortSignal?: AbortSignal } = {}) {
+        const answer = respond(operations, request).finally(() => underWay.delete(answer))
         underWay.add(answer)
-        try {
-          return { response: await answer }
-        } finally {
-          underWay.delete(answer)
-        }
+        return { response: await unlessAborted(answer, abortSignal) }
       },
       updateHttpClientConfig() {},
       httpHandlerConfigs: () => ({}),
     },
     async close() {
       await Promise.allSettled(underWay)
-      await database.db.close()
+      await level.close()
     },
   }
 }
@@ -124,6 +124,16 @@ interface WriteRequest {
 interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body: string | Uint8Array
+}
+
+/** A disk that hangs is waited for no longer than a server would be; what was asked of it may still be done. */
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return answer
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(Object.assign(new Error('The store did not answer in time.'), { name: 'AbortError' }))
+    signal.addEventListener('abort', abort, { once: true })
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 async function respond(

@@ -78,15 +78,18 @@ export class UsageBook implements LastUsage {
         } catch (error) {
           failures.push(error)
           this.#keep(use)
+          return
         }
       }
     }
     await Promise.all(Array.from({ length: writesAtOnce }, lane))
+    // A store that is away costs each lane one deadline, not one for each key: the rest waits for the next interval.
+    for (const use of uses) this.#keep(use)
     this.#storing = new Map()
     if (failures.length === 0) return
     const [first] = failures
     const cause = first instanceof Error ? first.message : String(first)
-    this.#options.log({ level: 'error', error: 'LastUsageNotStored', keys: failures.length, cause })
+    this.#options.log({ level: 'error', error: 'LastUsageNotStored', keys: this.#waiting.size, cause })
     this.#since = this.#options.now()
     this.#timer ??= setTimeout(() => void this.flush(), this.#options.flushMs).unref()
   }

@@ -191,7 +191,7 @@ describe('a file sink', () => {
     await Promise.all(writes)
     expect(await idsOf(today())).toEqual(idsIn(records))
     expect(counts).toMatchObject({ opens: 1, closes: 1 })
-    await expectRefused(sink.write(aRecord()), new Error('The sink is closed.'))
+    await expectRefused(sink.write(aRecord()), new Error('Closed: nothing more is taken.'))
   })
 })
 

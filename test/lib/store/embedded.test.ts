@@ -5,8 +5,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { describe, expect, test } from 'vitest'
-import { KMSInternalException } from '../../../lib/errors.ts'
+import { DependencyTimeoutException, KMSInternalException } from '../../../lib/errors.ts'
+import { openTable } from '../../../lib/store/client.ts'
 import { openEmbedded } from '../../../lib/store/embedded.ts'
+import { keysIn } from '../../../lib/store/keys.ts'
 import { openStore } from '../../../lib/store/store.ts'
 import { aKey, aMaterial, place, withDirectory } from '../../harness/store.ts'
 
@@ -94,7 +96,29 @@ describe('the embedded store', () => {
     })
   }, 30_000)
 
-  test('performs no operation but the four that the store uses', async () => {
+  test('answers no later than asked, though what it was doing is done', async () => {
+    await withDirectory(async (directory) => {
+      const embedded = await openEmbedded(directory)
+      const client = new DynamoDBClient({
+        region: 'us-east-1',
+        endpoint: 'http://embedded.invalid',
+        credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+        requestHandler: embedded.requestHandler,
+      })
+      const keys = Array.from({ length: 200 }, () => aKey())
+      const creating = keys.map((key) => keysIn(openTable(client, embedded.table, 1)).create(key))
+      const outcomes = await Promise.allSettled(creating)
+      expect(outcomes).toContainEqual({ status: 'rejected', reason: expect.any(DependencyTimeoutException) })
+      await embedded.close()
+      const store = await openIn(directory)
+      for (const [index, { status }] of outcomes.entries()) {
+        if (status === 'fulfilled') expect(await store.keys.find(keys[index]?.id ?? '')).toStrictEqual(keys[index])
+      }
+      await store.close()
+    })
+  })
+
+  test('performs no operation but the five that the store uses', async () => {
     await withDirectory(async (directory) => {
       const embedded = await openEmbedded(directory)
       const client = new DynamoDBClient({

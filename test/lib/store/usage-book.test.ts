@@ -7,6 +7,7 @@ const use = (keyId: string, at: number): KeyUse => ({ keyId, operation: 'Encrypt
 
 let kept: KeyUse[]
 let failing: boolean
+let asked: number
 let logged: unknown[]
 let store: ReturnType<typeof memoryStore>['uses']
 let book: UsageBook
@@ -15,6 +16,7 @@ const another = () =>
     {
       find: (keyId) => store.find(keyId),
       async keep(each) {
+        asked++
         if (failing) throw new Error('the store is gone')
         kept.push(each)
         await store.keep(each)
@@ -27,6 +29,7 @@ beforeEach(() => {
   vi.useFakeTimers()
   kept = []
   failing = false
+  asked = 0
   logged = []
   store = memoryStore().uses
   book = another()
@@ -84,6 +87,16 @@ describe('the book of last uses', () => {
     await vi.advanceTimersByTimeAsync(1000)
     expect(kept).toEqual(expect.arrayContaining([use('a', 2), use('b', 1)]))
     expect(kept).toHaveLength(2)
+  })
+
+  test('does not ask a store that is away once for each key, and keeps them all', async () => {
+    failing = true
+    for (let key = 0; key < 100; key++) book.book(use(`key-${key}`, key))
+    await book.close()
+    expect(asked).toBe(8)
+    failing = false
+    await book.close()
+    expect(kept).toHaveLength(100)
   })
 
   test('stores what is overdue with the next use, when its process had no time between', async () => {

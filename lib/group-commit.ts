@@ -1,9 +1,7 @@
-import { DependencyTimeoutException } from '../errors.ts'
-
 interface Waiting<T> {
   readonly item: T
   readonly resolve: () => void
-  readonly reject: (error: Error) => void
+  readonly reject: (error: unknown) => void
 }
 
 interface Limits {
@@ -32,10 +30,10 @@ export class GroupCommit<T> {
 
   /**
    * Resolves when the item is durable.
-   * @throws DependencyTimeoutException when its commit failed, which is then the cause: it may be there or not
+   * @throws what its commit threw: the item may be there then, or not
    */
   add(item: T): Promise<void> {
-    if (this.#closed) return Promise.reject(unwritten(new Error('The sink is closed.')))
+    if (this.#closed) return Promise.reject(new Error('Closed: nothing more is taken.'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
       this.#startSoon()
@@ -78,11 +76,7 @@ export class GroupCommit<T> {
       await this.#commit(group.map(({ item }) => item))
       for (const { resolve } of group) resolve()
     } catch (error) {
-      for (const { reject } of group) reject(unwritten(error))
+      for (const { reject } of group) reject(error)
     }
   }
 }
-
-/** What the caller hears of a record that is not known to be durable. */
-export const unwritten = (cause: unknown) =>
-  new DependencyTimeoutException('The audit record could not be written. The request can be retried.', { cause })

@@ -1,0 +1,78 @@
+/**
+ * Fills the disk that it is given by writing records to the trail on it, makes room, goes on, with the same sink or with
+ * a new one as after a restart, and does so again. Says what was refused, and how the trail then reads.
+ */
+import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import type { KmsError } from '../../../lib/errors.ts'
+import { openFileSink } from '../../../lib/sinks/file.ts'
+import { stamped } from '../../../lib/sinks/stamped.ts'
+import { aRecord } from './records.ts'
+
+const [, , disk = ''] = process.argv
+const directory = `${disk}/audit`
+const start = () => {
+  const sink = openFileSink({ directory, now: Date.now })
+  return { sink, numbered: stamped(sink, { uuid: () => crypto.randomUUID(), now: Date.now }) }
+}
+let { sink, numbered } = start()
+
+const acknowledged = new Set<string>()
+const refusals = new Set<string>()
+
+/** As many records in all, some at once. @returns how many were refused */
+async function write(count: number): Promise<number> {
+  let left = count
+  let refused = 0
+  const writer = async (): Promise<void> => {
+    while (left-- > 0) {
+      const record = aRecord({ userAgent: 'x'.repeat((left * 97) % 3000) })
+      try {
+        await numbered.write(record)
+        acknowledged.add(record.eventID)
+      } catch (error) {
+        refused++
+        const { name, message, status } = error as KmsError
+        refusals.add(`${status} ${name}: ${message}`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, writer))
+  return refused
+}
+
+const refusedAfter: number[] = []
+for (const restarts of [false, true, false, true]) {
+  writeFileSync(`${disk}/ballast`, Buffer.alloc(statfsSync(disk).bavail * statfsSync(disk).bsize - (1 << 20)))
+  let refused = 0
+  while (refused < 100) refused += await write(100)
+  if (restarts) {
+    await sink.close()
+    ;({ sink, numbered } = start())
+  }
+  rmSync(`${disk}/ballast`)
+  refusedAfter.push(await write(100))
+}
+
+const texts = readdirSync(directory).map((file) => readFileSync(`${directory}/${file}`, 'utf8'))
+const lines = texts.flatMap((text) => text.split('\n').slice(0, -1))
+const idOf = (line: string): string | undefined => {
+  try {
+    return JSON.parse(line).eventID
+  } catch {
+    return undefined
+  }
+}
+const ids = lines.map(idOf)
+const torn = ids.filter((id) => id === undefined).length
+const found = new Set(ids)
+const lost = [...acknowledged].filter((id) => !found.has(id)).length
+const unsealed = await sink.trail.unsealed(undefined, 1_000_000, Date.now())
+await sink.close()
+const summary = {
+  refusedAfter,
+  refusals: [...refusals],
+  lost,
+  torn: torn > 0,
+  sealed: unsealed.lines.length === lines.length,
+}
+process.stdout.write(`${JSON.stringify(summary)}\n`)
