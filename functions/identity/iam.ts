@@ -5,6 +5,7 @@ import { accessKeyActions } from './iam/access-keys.ts'
 import { attachedPolicyActions } from './iam/attached-policies.ts'
 import { groupActions } from './iam/groups.ts'
 import { inlinePolicyActions } from './iam/inline-policies.ts'
+import { loginCredentialActions } from './iam/login-credentials.ts'
 import { managedPolicyActions } from './iam/managed-policies.ts'
 import { oidcProviderActions } from './iam/oidc-providers.ts'
 import { policyVersionActions } from './iam/policy-versions.ts'
@@ -15,6 +16,7 @@ import { userActions } from './iam/users.ts'
 const actions: readonly AnyOperation[] = [
   ...userActions,
   ...accessKeyActions,
+  ...loginCredentialActions,
   ...groupActions,
   ...roleActions,
   ...inlinePolicyActions,

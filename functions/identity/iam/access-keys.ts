@@ -1,9 +1,8 @@
 import { utf8, wipedAfter } from '../../../lib/bytes.ts'
-import { LimitExceeded, NoSuchEntity, ValidationError } from '../../../lib/errors.ts'
-import type { Caller } from '../../../lib/identity/caller.ts'
+import { LimitExceeded, NoSuchEntity } from '../../../lib/errors.ts'
 import type { AccessKeyEntry, User } from '../../../lib/identity/entities.ts'
-import { type Asked, demandHolder, resourceOf, users } from '../../../lib/identity/holders.ts'
 import { accessKeyId as newAccessKeyId } from '../../../lib/identity/ids.ts'
+import { arnOfAskedUser, askedUser } from '../../../lib/identity/own-user.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import { ownerOfSecret } from '../../../lib/identity/signing-keys.ts'
 import { slice } from '../../../lib/keys/pages.ts'
@@ -14,25 +13,6 @@ import { string, timestamp } from '../../../lib/schema/scalars.ts'
 import { required } from '../../../lib/schema/shape.ts'
 
 const atMost = 2
-
-interface Input {
-  readonly UserName?: string | undefined
-}
-interface AskedByCaller extends Asked {
-  readonly input: Input
-  readonly caller: Caller
-}
-
-/** The user that is named, or else the one that asks. */
-function nameOf({ UserName }: Input, caller: Caller): string {
-  const name = UserName ?? (caller.type === 'User' ? caller.userName : undefined)
-  if (name === undefined) throw new ValidationError('Must specify userName when calling with non-User credentials')
-  return name
-}
-const ownerOf = ({ input, caller, ...asked }: AskedByCaller): Promise<User> =>
-  demandHolder(users, nameOf(input, caller), asked)
-
-const resource = ({ input, caller, ...asked }: AskedByCaller) => resourceOf(users, nameOf(input, caller), asked)
 
 /** @throws NoSuchEntity */
 function demandKey({ accessKeys }: User, id: string): AccessKeyEntry {
@@ -63,9 +43,9 @@ const createAccessKey = iamAction({
     AccessKey: required(struct({ ...listed, SecretAccessKey: required(string({ sensitive: true })) })),
   }),
   needs: ['principals', 'accessKeys', 'hsm'],
-  resource: (asked) => resource(asked),
+  resource: (asked) => arnOfAskedUser(asked),
   async run({ input, caller, place, now, principals, accessKeys, hsm }) {
-    const user = await ownerOf({ input, caller, place, principals })
+    const user = await askedUser({ input, caller, place, principals })
     if (user.accessKeys.length >= atMost) {
       throw new LimitExceeded(`Cannot exceed quota for AccessKeysPerUser: ${atMost}`)
     }
@@ -89,9 +69,9 @@ const listAccessKeys = iamAction({
   input: struct({ UserName: userName, ...page }),
   output: struct({ AccessKeyMetadata: required(list(struct(listed))), ...pageEnd }),
   needs: ['principals'],
-  resource: (asked) => resource(asked),
+  resource: (asked) => arnOfAskedUser(asked),
   async run({ input, caller, place, principals }) {
-    const user = await ownerOf({ input, caller, place, principals })
+    const user = await askedUser({ input, caller, place, principals })
     const keys = slice(user.accessKeys, ({ id }) => id, pageOf(input))
     return { AccessKeyMetadata: keys.items.map((each) => shown(user, each)), ...endOf(keys, ({ id }) => id) }
   },
@@ -104,9 +84,9 @@ const updateAccessKey = iamAction({
   input: struct({ UserName: userName, AccessKeyId: required(accessKeyId), Status: required(accessKeyStatus) }),
   output: struct({}),
   needs: ['principals'],
-  resource: (asked) => resource(asked),
+  resource: (asked) => arnOfAskedUser(asked),
   async run({ input, caller, place, principals }) {
-    const user = await ownerOf({ input, caller, place, principals })
+    const user = await askedUser({ input, caller, place, principals })
     const { id } = demandKey(user, input.AccessKeyId)
     const accessKeys = user.accessKeys.map((each) => (each.id === id ? { ...each, status: input.Status } : each))
     await principals.users.replace({ ...user, accessKeys })
@@ -121,9 +101,9 @@ const deleteAccessKey = iamAction({
   input: struct({ UserName: userName, AccessKeyId: required(accessKeyId) }),
   output: struct({}),
   needs: ['principals', 'accessKeys'],
-  resource: (asked) => resource(asked),
+  resource: (asked) => arnOfAskedUser(asked),
   async run({ input, caller, place, principals, accessKeys }) {
-    const user = await ownerOf({ input, caller, place, principals })
+    const user = await askedUser({ input, caller, place, principals })
     const { id } = demandKey(user, input.AccessKeyId)
     const stored = await accessKeys.find(id, { fresh: true })
     await principals.users.replace({ ...user, accessKeys: user.accessKeys.filter((each) => each.id !== id) })

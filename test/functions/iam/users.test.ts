@@ -44,6 +44,37 @@ describe('a user', () => {
     expect(await iam('GetUser', { UserName: 'bob' })).toEqual(noSuch('user with name bob'))
   })
 
+  test('has no password, MFA device, SSH key, certificate or service-specific credential, as tools ask before they delete one', async () => {
+    await iam('CreateUser', { UserName: 'bob' })
+    const none = { IsTruncated: false }
+    expect(await iam('ListMFADevices', { UserName: 'bob' })).toEqual({ MFADevices: [], ...none })
+    expect(await iam('ListVirtualMFADevices', { AssignmentStatus: 'Assigned' })).toEqual({
+      VirtualMFADevices: [],
+      ...none,
+    })
+    expect(await iam('ListSSHPublicKeys', { UserName: 'bob' })).toEqual({ SSHPublicKeys: [], ...none })
+    expect(await iam('ListSigningCertificates', { UserName: 'bob' })).toEqual({ Certificates: [], ...none })
+    expect(await iam('ListServiceSpecificCredentials', { UserName: 'bob' })).toEqual({
+      ServiceSpecificCredentials: [],
+      ...none,
+    })
+    const noProfile = { ...noSuch(''), message: 'Login Profile for User bob cannot be found.' }
+    expect(await iam('GetLoginProfile', { UserName: 'bob' })).toEqual(noProfile)
+    expect(await iam('DeleteLoginProfile', { UserName: 'bob' })).toEqual(noProfile)
+  })
+
+  test.each([
+    'GetLoginProfile',
+    'DeleteLoginProfile',
+    'ListMFADevices',
+    'ListSSHPublicKeys',
+    'ListSigningCertificates',
+    'ListServiceSpecificCredentials',
+  ])('that is not there has no answer from %s either', async (action) => {
+    expect(await iam(action, { UserName: 'eve' })).toEqual(noSuch('user with name eve'))
+    expect(await iam(action)).toMatchObject({ message: 'Must specify userName when calling with non-User credentials' })
+  })
+
   test('is listed in pages', async () => {
     for (const UserName of ['a', 'b', 'c']) await iam('CreateUser', { UserName })
     const first = await iam('ListUsers', { MaxItems: 2 })
