@@ -2,11 +2,13 @@
 import type { Place } from './arn.ts'
 import { hex } from './bytes.ts'
 import type { Attestation } from './crypto/attestation.ts'
+import { constraintsOf } from './grants/creation.ts'
 import type { Caller } from './identity/caller.ts'
 import type { Key } from './keys/key.ts'
 import { multiRegionTypeOf } from './keys/regions.ts'
 import { defaultPeriodInDays } from './keys/rotation.ts'
 import type { AnyOperation, Request } from './operation.ts'
+import type { GrantConstraints } from './policy/grants.ts'
 import { type ContextValue, type RequestContext, unclear } from './policy/variables.ts'
 import type { Resolved } from './resolve.ts'
 
@@ -91,7 +93,7 @@ const operationKeys: Readonly<Record<string, (input: Input) => Entries>> = {
     ['kms:ValidTo', typeof ValidTo === 'number' ? String(ValidTo / 1000) : undefined],
   ],
   CreateGrant: ({ GranteePrincipal, RetiringPrincipal, Operations, Constraints }) => {
-    const constraints = (Constraints ?? {}) as Parameters<typeof fromConstraints>[0] & { readonly SourceArn?: string }
+    const constraints = constraintsOf(Constraints as GrantConstraints | undefined) ?? {}
     return [
       ['kms:GranteePrincipal', textOf(GranteePrincipal)],
       ['kms:RetiringPrincipal', textOf(RetiringPrincipal)],

@@ -45,6 +45,22 @@ export function demandRetiringMember(input: Pick<GrantInput, 'RetiringPrincipal'
   refuseServices(input.RetiringServicePrincipal)
 }
 
+const isEmpty = (pairs: object): boolean => Object.keys(pairs).length === 0
+
+/**
+ * Without what is absent; undefined when that is all of it. Terraform sends the constraint that is not set as an empty map
+ * beside the one that is. An empty map alone is what it says.
+ */
+export function constraintsOf(given: GrantInput['Constraints']): GrantConstraints | undefined {
+  const { EncryptionContextEquals: equals, EncryptionContextSubset: subset, SourceArn } = given ?? {}
+  const constraints = {
+    ...(equals && !(subset && isEmpty(equals) && !isEmpty(subset)) && { EncryptionContextEquals: equals }),
+    ...(subset && !(equals && isEmpty(subset)) && { EncryptionContextSubset: subset }),
+    ...(SourceArn !== undefined && { SourceArn }),
+  }
+  return isEmpty(constraints) ? undefined : constraints
+}
+
 /** What AWS asks of the members by themselves. @throws ValidationException, UnsupportedOperationException */
 export function demandGrantMembers(input: GrantInput): void {
   if ((input.GranteePrincipal === undefined) === (input.GranteeServicePrincipal === undefined)) {
@@ -58,10 +74,8 @@ export function demandGrantMembers(input: GrantInput): void {
   if (input.Operations.every((each) => each === 'CreateGrant')) {
     throw new ValidationException('Grants must not contain only the CreateGrant operation.')
   }
-  const { EncryptionContextEquals: equals, EncryptionContextSubset: subset } = input.Constraints ?? {}
-  if (equals && subset) {
-    throw new ValidationException('EncryptionContextEquals and EncryptionContextSubset cannot be specified together.')
-  }
+  const { EncryptionContextEquals: equals, EncryptionContextSubset: subset } = constraintsOf(input.Constraints) ?? {}
+  if (equals && subset) throw new ValidationException('More than one constraint supplied')
   const pairs = Object.entries(equals ?? subset ?? {})
   if (pairs.length > mostPairs || pairs.flat().some((text) => text.length > longestText)) {
     throw new ValidationException(
@@ -80,12 +94,6 @@ export function demandGrantFits(key: Key, input: Readonly<Record<string, unknown
       'EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.',
     )
   }
-}
-
-/** Without what is absent or undefined; undefined when that is all of it. */
-export function constraintsOf(given: GrantInput['Constraints']): GrantConstraints | undefined {
-  const there = Object.entries(given ?? {}).filter(([, value]) => value !== undefined)
-  return there.length > 0 ? (Object.fromEntries(there) as GrantConstraints) : undefined
 }
 
 export interface Issue {

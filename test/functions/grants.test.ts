@@ -267,6 +267,32 @@ describe('a constraint', () => {
     )
   })
 
+  test.each([
+    ['EncryptionContextEquals', 'EncryptionContextSubset'],
+    ['EncryptionContextSubset', 'EncryptionContextEquals'],
+  ] as const)('that is %s takes an empty %s beside it for none, as Terraform sends it', async (given, other) => {
+    const constraint = { [given]: { team: 'red' } }
+    const allow = (AWS: string, more: object) => ({ Effect: 'Allow', Principal: { AWS }, Resource: '*', ...more })
+    const Condition = { StringEquals: { 'kms:GrantConstraintType': given } }
+    const Statement = [
+      allow(alice.arn, { Action: 'kms:CreateGrant', Condition }),
+      allow(`arn:aws:iam::${account}:root`, { Action: 'kms:*' }),
+    ]
+    await world.call('PutKeyPolicy', { KeyId: key.KeyId, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) })
+    const { json } = await create({ GranteePrincipal: bob.arn, Constraints: { ...constraint, [other]: {} } }, asAlice)
+    expect((await list({ GrantId: json.GrantId })).Grants).toMatchObject([{ Constraints: constraint }])
+    expect((await list({ GrantId: json.GrantId })).Grants[0].Constraints).not.toHaveProperty(other)
+    expect((await encrypt(asBob, { EncryptionContext: { team: 'red' } })).status).toBe(200)
+    expect((await encrypt(asBob)).status).toBe(400)
+  })
+
+  test('of empty maps alone lets nothing through that has an encryption context', async () => {
+    const { json } = await create({ Constraints: { EncryptionContextEquals: {}, EncryptionContextSubset: {} } })
+    expect((await list({ GrantId: json.GrantId })).Grants[0].Constraints).toEqual({ EncryptionContextEquals: {} })
+    expect((await encrypt(asAlice)).status).toBe(200)
+    expect((await encrypt(asAlice, { EncryptionContext: { team: 'red' } })).status).toBe(400)
+  })
+
   test('is asked of each side of a ReEncrypt by its own context', async () => {
     const other = await world.key()
     await create({
@@ -337,7 +363,8 @@ describe('CreateGrant', () => {
       'both constraints',
       { Constraints: { EncryptionContextEquals: { a: '1' }, EncryptionContextSubset: { a: '1' } } },
       'ValidationException',
-      'EncryptionContextEquals and EncryptionContextSubset cannot be specified together.',
+      // AWS's text: aws/aws-sdk-java issue 328, and the Terraform provider's source.
+      'More than one constraint supplied',
     ],
     [
       'nine pairs',
