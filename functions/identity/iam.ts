@@ -10,6 +10,7 @@ import { managedPolicyActions } from './iam/managed-policies.ts'
 import { oidcProviderActions } from './iam/oidc-providers.ts'
 import { policyVersionActions } from './iam/policy-versions.ts'
 import { roleActions } from './iam/roles.ts'
+import { simulationActions } from './iam/simulation.ts'
 import { tagActions } from './iam/tags.ts'
 import { userActions } from './iam/users.ts'
 
@@ -25,6 +26,7 @@ const actions: readonly AnyOperation[] = [
   ...attachedPolicyActions,
   ...tagActions,
   ...oidcProviderActions,
+  ...simulationActions,
 ]
 
 /** The registry of IAM's actions. */

@@ -1,10 +1,17 @@
 const blank = /[\t\n\r ]/
 
 /** Index of the quote that ends the string begun at `start`. */
-function endOfString(text: string, start: number): number {
+export function endOfString(text: string, start: number): number {
   let at = start + 1
   while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
   return at
+}
+
+/** The name of a member, from quote to quote; undefined when no value follows the string. */
+export function nameAt(json: string, start: number, end: number): string | undefined {
+  let next = end + 1
+  while (blank.test(json[next] ?? '')) next++
+  return json[next] === ':' ? String(JSON.parse(json.slice(start, end + 1))) : undefined
 }
 
 /**
@@ -20,11 +27,9 @@ function repeatsMember(json: string): boolean {
     else if (mark === '}' || mark === ']') open.pop()
     else if (mark === '"') {
       const end = endOfString(json, at)
-      let next = end + 1
-      while (blank.test(json[next] ?? '')) next++
+      const name = nameAt(json, at, end)
       const members = open.at(-1)
-      if (members && json[next] === ':') {
-        const name = String(JSON.parse(json.slice(at, end + 1)))
+      if (members && name !== undefined) {
         if (members.has(name)) return true
         members.add(name)
       }

@@ -37,6 +37,16 @@ function variableAt(text: string, start: number): Variable | undefined {
 
 const escapes = ['*', '?', '$']
 
+/** The context keys that stand in a policy's text as variables, as it has them. */
+export function variablesIn(text: string): readonly string[] {
+  const keys: string[] = []
+  for (let start = text.indexOf('${'); start >= 0; start = text.indexOf('${', start + 2)) {
+    const key = variableAt(text, start)?.key
+    if (key && !escapes.includes(key)) keys.push(key)
+  }
+  return keys
+}
+
 /**
  * Policy text with its variables replaced (kms-authz.md §2.5). What replaces one is data: a `*` in a caller's tag is
  * no wildcard. Undefined when a variable has neither a single value nor a default, or cannot be read; unclear when its

@@ -90,6 +90,49 @@ describe.skipIf(installed.length === 0)(`the AWS CLI (${title})`, () => {
     },
   )
 
+  test.each(installed.map(({ path, version }) => [version?.split(' ')[0], path]))(
+    '%s asks what a user may do before it is tried',
+    (_version, path) => {
+      const iam = (...words: string[]) => {
+        const all = ['iam', '--endpoint-url', inject('url'), '--output', 'json', ...words]
+        const ran = spawnSync(path ?? '', all, { encoding: 'utf8', env: env(), cwd: folder })
+        expect([ran.status, ran.stderr]).toEqual([0, ''])
+        return ran.stdout ? JSON.parse(ran.stdout) : undefined
+      }
+      const { Arn } = iam('create-user', '--user-name', `asked-${Date.now()}`).User
+      const policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"kms:Sign","Resource":"*"}]}'
+      const asked = ['simulate-principal-policy', '--policy-source-arn', Arn, '--policy-input-list', policy]
+      // In pages of one, which the CLI puts together.
+      const actions = ['--action-names', 'kms:Sign', 'kms:Verify', '--page-size', '1']
+      const { EvaluationResults } = iam(...asked, ...actions)
+      expect(EvaluationResults).toEqual([
+        {
+          EvalActionName: 'kms:Sign',
+          EvalResourceName: '*',
+          EvalDecision: 'allowed',
+          MatchedStatements: [
+            {
+              SourcePolicyId: 'PolicyInputList.1',
+              SourcePolicyType: 'IAM Policy',
+              StartPosition: { Line: 1, Column: 38 },
+              EndPosition: { Line: 1, Column: policy.length - 1 },
+            },
+          ],
+          MissingContextValues: [],
+        },
+        {
+          EvalActionName: 'kms:Verify',
+          EvalResourceName: '*',
+          EvalDecision: 'implicitDeny',
+          MatchedStatements: [],
+          MissingContextValues: [],
+        },
+      ])
+      const context = iam('get-context-keys-for-custom-policy', '--policy-input-list', policy.replace('"*"', '"arn:aws:kms:::${aws:a}"'))
+      expect(context).toEqual({ ContextKeyNames: ['aws:a'] })
+    },
+  )
+
   test("the README's walk-through encrypts a file and gets it back", () => {
     const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
     const script = /<!-- walk-through -->\n```sh\n([\s\S]*?)\n```/.exec(readme)?.[1] ?? ''
