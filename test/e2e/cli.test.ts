@@ -128,7 +128,11 @@ describe.skipIf(installed.length === 0)(`the AWS CLI (${title})`, () => {
           MissingContextValues: [],
         },
       ])
-      const context = iam('get-context-keys-for-custom-policy', '--policy-input-list', policy.replace('"*"', '"arn:aws:kms:::${aws:a}"'))
+      const context = iam(
+        'get-context-keys-for-custom-policy',
+        '--policy-input-list',
+        policy.replace('"*"', '"arn:aws:kms:::${aws:a}"'),
+      )
       expect(context).toEqual({ ContextKeyNames: ['aws:a'] })
     },
   )
