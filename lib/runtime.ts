@@ -235,7 +235,7 @@ const leastRecheckMs = 1000
 const besideDirectories = (config: Config): readonly string[] =>
   Object.values(config.KEYSTEAD_KEY_STORES).flatMap(({ tokenDirectory }) => tokenDirectory ?? [])
 
-function clusterTokens(
+export function clusterTokens(
   config: Config,
   first: ReturnType<typeof hsmPlace>,
   now: () => number,

@@ -7,6 +7,7 @@
  *     npm run ceremony -- restore --escrow escrow.json --share <file> --share <file>
  *     npm run ceremony -- readdress --escrow escrow.json --share <file> --share <file> --to <pem> --out <file>
  *     npm run ceremony -- rotate [--escrow <pem>]
+ *     npm run ceremony -- retire-root <root> [--cluster <id>] [--yes]
  *
  * A custodian is named alone, and types a passphrase, or with the file of an RSA public key. --secrets names a directory
  * of passphrases and private keys, each in a file named like its custodian, instead of a terminal. --module, --directory
@@ -14,20 +15,12 @@
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { escrowFor, escrowIn, readdress } from './ceremony/escrow.ts'
-import { newPassphrase, secretOf } from './ceremony/secrets.ts'
-import {
-  ceremonyId,
-  createShares,
-  custodianOf,
-  type GivenShare,
-  isByPassphrase,
-  openShare,
-  parseShare,
-  withEscrowKey,
-} from './ceremony/shares.ts'
+import { escrowFor, readdress } from './ceremony/escrow.ts'
+import { givenShares, inEscrow, openingOptions } from './ceremony/opening.ts'
+import { newPassphrase } from './ceremony/secrets.ts'
+import { ceremonyId, createShares, custodianOf, openShare } from './ceremony/shares.ts'
 import { changing, highestRoot } from './domain.ts'
 import {
   type Escrow,
@@ -43,16 +36,15 @@ import {
   type TokenPlace,
 } from './provision.ts'
 
-const several = { type: 'string', multiple: true } as const
 const options = {
   ...placeOptions,
+  ...openingOptions,
   threshold: { type: 'string' },
-  custodian: several,
-  share: several,
-  escrow: several,
-  secrets: { type: 'string' },
+  custodian: { type: 'string', multiple: true },
   to: { type: 'string' },
   out: { type: 'string' },
+  cluster: { type: 'string' },
+  yes: { type: 'boolean' },
 } as const
 
 const parsed = (args: readonly string[]) => parseArgs({ options, args: [...args], allowPositionals: true })
@@ -97,41 +89,8 @@ async function create({ custodian: named = [], threshold, secrets, out }: Values
   print(`Escrow key: ${join(directory, 'escrow.pem')}. Fingerprint: ${fingerprint(createPublicKey(publicKey))}`)
 }
 
-/** The shares, each with its custodian's secret, asked for in their order. */
-async function given({ share: files = [], secrets }: Values): Promise<readonly GivenShare[]> {
-  const shares = files.map((file) => ({
-    from: basename(file),
-    share: parseShare(readFileSync(file, 'utf8'), basename(file)),
-  }))
-  const opened: GivenShare[] = []
-  for (const { from, share } of shares) {
-    if (!isByPassphrase(share) && secrets === undefined) {
-      throw new Error(
-        `${from} opens with a private key: give --secrets, a directory that holds it as ${custodianOf(share)}.`,
-      )
-    }
-    opened.push({ from, share, secret: await secretOf(custodianOf(share), secrets) })
-  }
-  return opened
-}
-
-/** Lends the private half of the escrow key, and what is in escrow for it. */
-async function inEscrow(values: Values, use: (escrow: Escrow, key: KeyObject) => void): Promise<void> {
-  const { escrow: files = [] } = values
-  if (files.length === 0) throw new Error('Missing: --escrow.')
-  const shares = await given(values)
-  try {
-    await withEscrowKey(shares, (key) => {
-      const publicKey = createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
-      use(escrowIn(files.map(json), publicKey), key)
-    })
-  } finally {
-    for (const { secret } of shares) secret.fill(0)
-  }
-}
-
 async function check(values: Values): Promise<void> {
-  for (const each of await given(values)) {
+  for (const each of await givenShares(values)) {
     openShare(each).fill(0)
     each.secret.fill(0)
     print(`${each.from}, the share of ${custodianOf(each.share)}, is in order. Ceremony ${ceremonyId(each.share)}`)
@@ -193,19 +152,29 @@ async function rotateRoot(values: Values): Promise<void> {
   }
 }
 
-const commands: Readonly<Record<string, (values: Values) => Promise<void>>> = {
+/** It alone needs the store: on a ceremony's machine there is none. */
+async function retireRoot({ cluster, yes }: Values, [root]: readonly string[]): Promise<void> {
+  if (root === undefined) throw new Error('Which root? npm run ceremony -- retire-root <root>')
+  const { retire } = await import('./rewrap/retiring.ts')
+  print(await retire(root, { cluster, confirmed: yes ?? false }))
+}
+
+const commands: Readonly<Record<string, (values: Values, rest: readonly string[]) => Promise<void>>> = {
   create,
   check,
   restore,
   readdress: hand,
   rotate: rotateRoot,
+  'retire-root': retireRoot,
 }
 
 async function main(): Promise<void> {
   const { values, positionals } = parsed(process.argv.slice(2))
   const command = Object.hasOwn(commands, positionals[0] ?? '') ? commands[positionals[0] ?? ''] : undefined
-  if (!command || positionals.length > 1) throw new Error(`One of: ${Object.keys(commands).join(', ')}.`)
-  await command(values)
+  const rest = positionals.slice(1)
+  if (!command || rest.length > (command === retireRoot ? 1 : 0))
+    throw new Error(`One of: ${Object.keys(commands).join(', ')}.`)
+  await command(values, rest)
 }
 
 if (import.meta.main) {

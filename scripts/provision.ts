@@ -290,6 +290,15 @@ export function settleKey(
   token.unwrap(session, privateKey, wrapped, [...births[kind].settled, ...named(label)])
 }
 
+/** A key from escrow for as long as this session lasts. It is under no label: nothing finds it by one. */
+export const borrowKey = (
+  token: Token,
+  session: number,
+  privateKey: number,
+  kind: KeySet[number]['kind'],
+  wrapped: Uint8Array,
+): number => token.unwrap(session, privateKey, wrapped, births[kind].borrowed)
+
 const named = (label: string) => [bytes(attribute.label, Buffer.from(label)), bytes(attribute.id, Buffer.from(label))]
 
 export function keyOf(token: Token, session: number, publicKey: number): KeyObject {
@@ -316,9 +325,11 @@ interface Attribute {
   readonly type: number
   readonly pValue: unknown
   readonly ulValueLen: number
+  /** What it points to, and nothing else would keep from being collected. */
+  readonly inner?: readonly Attribute[]
 }
 
-const ulong = (value: number): Buffer => {
+export const ulong = (value: number): Buffer => {
   const buffer = Buffer.alloc(8)
   buffer.writeBigUInt64LE(BigInt(value))
   return buffer
@@ -350,7 +361,7 @@ function nested(type: number, inner: readonly Attribute[]): Attribute {
   const size = koffi.sizeof(CK_ATTRIBUTE)
   const memory: unknown = koffi.alloc(CK_ATTRIBUTE, inner.length)
   for (const [at, one] of inner.entries()) koffi.encode(memory, at * size, CK_ATTRIBUTE, one)
-  return { type, pValue: memory, ulValueLen: inner.length * size }
+  return { type, pValue: memory, ulValueLen: inner.length * size, inner }
 }
 
 const usage = (...allowed: readonly Use[]): readonly Attribute[] =>
@@ -358,6 +369,12 @@ const usage = (...allowed: readonly Use[]): readonly Attribute[] =>
 
 const sensitiveForEver = [flag(attribute.sensitive, true), flag(attribute.extractable, false)]
 const openedBelowRoot = [...sensitiveForEver, flag(attribute.token, false)]
+/** Below a root that M custodians have lent: what it opens can be wrapped again, and is in clear nowhere. */
+const openedToBeWrapped = [
+  flag(attribute.sensitive, true),
+  flag(attribute.extractable, true),
+  flag(attribute.token, false),
+]
 const newborn = [
   flag(attribute.token, false),
   flag(attribute.private, true),
@@ -365,11 +382,20 @@ const newborn = [
   flag(attribute.extractable, true),
   number(attribute.valueLength, keyBytes),
 ]
-const settled = [
+const kept = (inToken: boolean) => [
   number(attribute.class, objectClass.secretKey),
-  flag(attribute.token, true),
+  flag(attribute.token, inToken),
   flag(attribute.private, true),
   ...sensitiveForEver,
+]
+const rootAttributes = [
+  number(attribute.keyType, keyType.aes),
+  bytes(attribute.allowedMechanisms, ulong(mechanism.aesKeyWrapPad)),
+]
+const bindingAttributes = [
+  number(attribute.keyType, keyType.genericSecret),
+  ...usage('sign'),
+  bytes(attribute.allowedMechanisms, ulong(mechanism.hmacSha256)),
 ]
 
 const births = {
@@ -377,22 +403,23 @@ const births = {
     mechanism: mechanism.aesKeyGeneration,
     template: newborn,
     settled: [
-      ...settled,
-      number(attribute.keyType, keyType.aes),
+      ...kept(true),
+      ...rootAttributes,
       ...usage('wrap', 'unwrap'),
-      bytes(attribute.allowedMechanisms, ulong(mechanism.aesKeyWrapPad)),
       nested(attribute.unwrapTemplate, openedBelowRoot),
+    ],
+    borrowed: [
+      ...kept(false),
+      ...rootAttributes,
+      ...usage('unwrap'),
+      nested(attribute.unwrapTemplate, openedToBeWrapped),
     ],
   },
   binding: {
     mechanism: mechanism.genericSecretKeyGeneration,
     template: [...newborn, number(attribute.keyType, keyType.genericSecret)],
-    settled: [
-      ...settled,
-      number(attribute.keyType, keyType.genericSecret),
-      ...usage('sign'),
-      bytes(attribute.allowedMechanisms, ulong(mechanism.hmacSha256)),
-    ],
+    settled: [...kept(true), ...bindingAttributes],
+    borrowed: [...kept(false), ...bindingAttributes],
   },
 } as const
 
@@ -437,6 +464,13 @@ function inModule<T>(path: string, work: (token: Token) => T): T {
   }
 }
 
+/** A session beside those of a process that has initialised the module, and has logged in at the token of this label. */
+export function sessionBeside(path: string, tokenLabel: string): { token: Token; session: number; close: () => void } {
+  const token = bind(path)
+  const session = token.open(token.slotOf(tokenLabel))
+  return { token, session, close: () => token.close(session) }
+}
+
 function bind(path: string) {
   const library = koffi.load(path)
   const call = (name: string, types: readonly CType[]) => {
@@ -460,6 +494,7 @@ function bind(path: string) {
   const C_GetTokenInfo = call('C_GetTokenInfo', ['ulong', 'void *'])
   const C_InitToken = call('C_InitToken', ['ulong', 'void *', 'ulong', 'void *'])
   const C_OpenSession = call('C_OpenSession', ['ulong', 'ulong', 'void *', 'void *', handleOut])
+  const C_CloseSession = call('C_CloseSession', ['ulong'])
   const C_Login = call('C_Login', ['ulong', 'ulong', 'void *', 'ulong'])
   const C_Logout = call('C_Logout', ['ulong'])
   const C_InitPIN = call('C_InitPIN', ['ulong', 'void *', 'ulong'])
@@ -518,6 +553,8 @@ function bind(path: string) {
     },
     open: (slot: number) =>
       made((out) => C_OpenSession(slot, sessionFlag.serial | sessionFlag.readWrite, null, null, out)),
+    /** What was made in it, and not to stay, is no more. */
+    close: (session: number) => C_CloseSession(session),
     login: (session: number, user: number, pin: string) => C_Login(session, user, Buffer.from(pin), pin.length),
     logout: (session: number) => C_Logout(session),
     setUserPin: (session: number, pin: string) => C_InitPIN(session, Buffer.from(pin), pin.length),

@@ -29,7 +29,7 @@ function rsaPublicKeyOf(session: Session, handle: Handle, { bytes = 0 }: Kind): 
   const modulus = session.read(handle, attribute.modulus)
   if (modulus.length !== bytes || (modulus[0] ?? 0) < 0x80) throw invalidMaterial()
   const publicKey = rsaPublicKey(modulus, session.read(handle, attribute.publicExponent))
-  if (!isPair(session, handle, publicKey, 'RSASSA_PKCS1_V1_5_SHA_256', bytes)) throw invalidMaterial()
+  if (!isPair(session, handle, publicKey, 'RSA', bytes)) throw invalidMaterial()
   return publicKey
 }
 
@@ -42,17 +42,20 @@ function ecPublicKeyOf(session: Session, handle: Handle, spec: string): Uint8Arr
   for (const parity of [2, 3]) {
     const point = ECDH.convertKey(concat(Uint8Array.of(parity), x), curve.name, undefined, undefined, 'uncompressed')
     const publicKey = ecPublicKey(curve.oid, new Uint8Array(point as Buffer))
-    if (isPair(session, handle, publicKey, 'ECDSA_SHA_256', 2 * curve.bytes)) return publicKey
+    if (isPair(session, handle, publicKey, spec, curve.bytes)) return publicKey
   }
   throw invalidMaterial()
 }
 
-/** Whether what the private half signs, the public half verifies. */
-function isPair(session: Session, handle: Handle, publicKey: Uint8Array, algorithm: string, bytes: number): boolean {
-  const row = signingAlgorithms[algorithm]
+/**
+ * Whether what the private half signs, the public half verifies.
+ * @param bytes of the modulus, or of a coordinate of the curve
+ */
+export function isPair(session: Session, handle: Handle, publicKey: Uint8Array, spec: string, bytes: number): boolean {
+  const row = signingAlgorithms[spec.startsWith('RSA') ? 'RSASSA_PKCS1_V1_5_SHA_256' : 'ECDSA_SHA_256']
   const message = session.random(32)
   const digest = hash('sha256', message, 'buffer')
-  const raw = row && session.sign(row.mechanism, handle, row.toSign(digest), bytes)
+  const raw = row && session.sign(row.mechanism, handle, row.toSign(digest), row.parts * bytes)
   const key = createPublicKey({ key: bufferOf(publicKey), format: 'der', type: 'spki' })
   return raw !== undefined && verify('sha256', message, key, row?.signature(raw) ?? raw)
 }

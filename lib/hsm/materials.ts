@@ -36,6 +36,14 @@ export function bindingMessage(owner: Owner, rootId: string, blob: Uint8Array): 
   return concat(...[...fields, blob].map(lengthPrefixed))
 }
 
+/** The MAC that binds a blob to its owner and its root. */
+export const bindingBy = (session: Session, root: Pick<Root, 'id' | 'binding'>, owner: Owner, blob: Uint8Array) =>
+  session.sign(hmacSha256, root.binding, bindingMessage(owner, root.id, blob), macBytes)
+
+/** The root that wraps what is made for an owner now; undefined for a multi-Region key when the token has no domain root. */
+export const rootFor = (owner: Owner, roots: Roots): Root | undefined =>
+  isShared(owner) ? roots.domain : roots.current
+
 /**
  * The handle's name in the cache. It holds the whole owner and the binding, so a hit stands for a binding that was
  * verified for this owner: a stored record that claims another key's id or blob names nothing.
@@ -225,7 +233,7 @@ export class Materials {
 
   /** @throws UnsupportedOperationException for a multi-Region key when the token has no domain root */
   #rootFor(owner: Owner): Root {
-    return isShared(owner) ? this.#domainRoot() : this.#roots.current
+    return rootFor(owner, this.#roots) ?? this.#domainRoot()
   }
 
   /** The root that opens a blob, whose binding is verified first. */
@@ -239,7 +247,7 @@ export class Materials {
   }
 
   #bind(owner: Owner, root: Root, blob: Uint8Array): Uint8Array {
-    return this.#session.sign(hmacSha256, root.binding, bindingMessage(owner, root.id, blob), macBytes)
+    return bindingBy(this.#session, root, owner, blob)
   }
 }
 

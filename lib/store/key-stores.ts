@@ -41,7 +41,7 @@ const keyStore = record<KeyStore>({
   ),
 })
 
-const accountKeyStoresKind: Kind<AccountKeyStores> = {
+export const accountKeyStoresKind: Kind<AccountKeyStores> = {
   type: 'key-stores',
   fields: record<AccountKeyStores>({ account: text, revision: whole, stores: list(keyStore) }),
   at: ({ account }) => storesAt(account),

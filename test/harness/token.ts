@@ -14,8 +14,8 @@ import { keyType, mechanism, objectClass } from '../../lib/hsm/constants.ts'
 import { Handles } from '../../lib/hsm/handles.ts'
 import { type HsmOptions, type OpenHsm, openHsm } from '../../lib/hsm/hsm.ts'
 import { openLibrary } from '../../lib/hsm/library.ts'
-import { bindingMessage, Materials } from '../../lib/hsm/materials.ts'
-import { bufferOf, type Pkcs11, template } from '../../lib/hsm/pkcs11.ts'
+import { bindingBy, Materials } from '../../lib/hsm/materials.ts'
+import { bufferOf, type Handle, type Pkcs11, template } from '../../lib/hsm/pkcs11.ts'
 import { isAlive } from '../../lib/hsm/private-copy.ts'
 import { profiles } from '../../lib/hsm/profiles.ts'
 import { findRoots, type Root, type Roots } from '../../lib/hsm/roots.ts'
@@ -122,10 +122,11 @@ export const importSealed = (owner: Owner, sealingKey: Uint8Array, body: Uint8Ar
     return boundBy(session, current.binding, owner, current.id, blob)
   })
 
-function boundBy(session: Session, binding: Buffer, owner: Owner, rootId: string, blob: Uint8Array): WrappedKey {
-  const message = bindingMessage(owner, rootId, blob)
-  return { rootId, blob, binding: session.sign({ mechanism: mechanism.hmacSha256 }, binding, message, 32) }
-}
+const boundBy = (session: Session, binding: Handle, owner: Owner, id: string, blob: Uint8Array): WrappedKey => ({
+  rootId: id,
+  blob,
+  binding: bindingBy(session, { id, binding }, owner, blob),
+})
 
 /** Binds a blob to an owner with the binding key of a root, whatever the HSM itself would bind it with. */
 export const boundUnder = (kind: Root['kind'], owner: Owner, rootId: string, blob: Uint8Array): WrappedKey =>
