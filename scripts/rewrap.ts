@@ -45,7 +45,8 @@ async function moved(values: Values, store: WrappedKeys, token: RootedToken, old
   try {
     const again = rewrapperOf(token, borrowed.byId)
     const wants = (key: BoundKey) => isOld(key, token) && older.includes(key.wrapped.rootId)
-    return await moveAll({ store, token, wants, again, dryRun: values['dry-run'] })
+    const tell = (many: number): void => void process.stderr.write(`${many} wrapped again …\n`)
+    return await moveAll({ store, token, wants, again, tell, dryRun: values['dry-run'] })
   } finally {
     borrowed.close()
   }

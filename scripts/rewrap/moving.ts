@@ -18,6 +18,8 @@ interface Moving {
   readonly again: (key: BoundKey) => WrappedKey
   /** All is done but the writes. */
   readonly dryRun: boolean
+  /** Is told now and then how many keys were wrapped again. */
+  readonly tell?: (many: number) => void
 }
 
 /** Some of our errors say what is wrong in their cause: clients are not told. */
@@ -44,19 +46,24 @@ async function moveOne({ store, token, wants, again, dryRun }: Moving, first: Ho
   if (holder) throw new Error('it is changed all the time')
 }
 
+const mostPasses = 5
+const tellEvery = 100
+
 async function moveOnce(moving: Moving, moved: Tally): Promise<Moved> {
   const failed = new Map<string, string>()
+  let told = moved.total
   for await (const holder of moving.store.holders()) {
     try {
       await moveOne(moving, holder, moved)
     } catch (error) {
       failed.set(`${holder.at.PK} ${holder.at.SK}`, reasonOf(error))
     }
+    if (moved.total < told + tellEvery) continue
+    told = moved.total
+    moving.tell?.(told)
   }
   return { moved, failed }
 }
-
-const mostPasses = 5
 
 /** Goes through the store until nothing is left that is wanted: what is made meanwhile, by whom an old root still serves, too. */
 export async function moveAll(moving: Moving): Promise<Moved> {

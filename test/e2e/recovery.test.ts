@@ -4,12 +4,13 @@
  */
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { AttachUserPolicyCommand, CreateAccessKeyCommand, CreateUserCommand, IAMClient } from '@aws-sdk/client-iam'
 import * as kms from '@aws-sdk/client-kms'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { wrapFor } from '../harness/import.ts'
 import { cleanEnv, newHome, type RunningServer, removeHome, startServer } from '../harness/server.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -25,9 +26,8 @@ const home = join(desk, 'home')
 const env = { KEYSTEAD_HOME: home, KEYSTEAD_STORE: 'embedded' }
 const at = (...names: readonly string[]): string => join(desk, ...names)
 
-/** Runs a command of the document, where the custodians' secrets lie in a directory. */
+/** Runs a command, where the custodians' secrets lie in a directory. */
 function ran(command: string): SpawnSyncReturns<string> {
-  expect(documented).toContain(command)
   const [script = '', , ...args] = command.split(' ')
   const secrets = args.includes('--custodian') || args.includes('--share') ? ['--secrets', at('secrets')] : []
   return spawnSync(process.execPath, [join(root, 'scripts', `${script}.ts`), ...args, ...secrets], {
@@ -36,7 +36,9 @@ function ran(command: string): SpawnSyncReturns<string> {
     encoding: 'utf8',
   })
 }
+/** A command of the document. */
 function step(command: string): string {
+  expect(documented).toContain(command)
   const { status, stdout, stderr } = ran(command)
   expect([status, stderr]).toEqual([0, ''])
   drilled.add(command)
@@ -54,6 +56,10 @@ const changed = (file: string, change: (content: string) => string): (() => void
 }
 
 let server: RunningServer | undefined
+let rootUser: RunningServer['credentials']
+let user: RunningServer['credentials']
+/** Of all that was made. */
+const later: Trial[] = []
 const start = async (): Promise<RunningServer> => {
   server = await startServer('local', { home, env })
   return server
@@ -147,6 +153,25 @@ trials.set('a key that was rotated, disabled and named', async (client) => {
   }
 })
 
+trials.set('an imported key', async (client) => {
+  const KeyId = await createdKey(client, { Origin: 'EXTERNAL' })
+  const WrappingAlgorithm = 'RSAES_OAEP_SHA_256'
+  const { PublicKey = new Uint8Array(), ImportToken } = await client.send(
+    new kms.GetParametersForImportCommand({ KeyId, WrappingAlgorithm, WrappingKeySpec: 'RSA_2048' }),
+  )
+  const publicKey = Buffer.from(PublicKey).toString('base64')
+  const EncryptedKeyMaterial = Buffer.from(wrapFor(publicKey, WrappingAlgorithm, Buffer.alloc(32, 7)), 'base64')
+  const ExpirationModel = 'KEY_MATERIAL_DOES_NOT_EXPIRE'
+  await client.send(new kms.ImportKeyMaterialCommand({ KeyId, ImportToken, EncryptedKeyMaterial, ExpirationModel }))
+  const { CiphertextBlob } = await client.send(new kms.EncryptCommand({ KeyId, Plaintext: message }))
+  return async (later) => {
+    const { Plaintext } = await later.send(new kms.DecryptCommand({ CiphertextBlob }))
+    expect(Buffer.from(Plaintext ?? [])).toEqual(message)
+  }
+})
+/** How many keys there are: one of each, and one of them twice. */
+const kept = trials.size + 1
+
 /** A user with an access key. */
 async function newUser({ url, credentials }: RunningServer): Promise<RunningServer['credentials']> {
   const iam = new IAMClient({ endpoint: url, region: 'us-east-1', credentials, maxAttempts: 1 })
@@ -167,9 +192,9 @@ test('a deployment that was destroyed is restored from two of three shares and a
   step('ceremony -- check --share ceremony/alice.share.json')
 
   const first = await start()
-  const old = clientOf(first, first.credentials)
-  const user = await newUser(first)
-  const later: Trial[] = []
+  rootUser = first.credentials
+  const old = clientOf(first, rootUser)
+  user = await newUser(first)
   for (const trial of trials.values()) later.push(await trial(old))
   expect(step('ceremony -- rotate --escrow ceremony/escrow.pem')).toContain('The token has the root regional-2.')
   expect(refused(takeBackup)).toMatch(
@@ -177,11 +202,11 @@ test('a deployment that was destroyed is restored from two of three shares and a
   )
   await first.stop()
   const second = await start()
-  for (const trial of later) await trial(clientOf(second, first.credentials))
+  for (const trial of later) await trial(clientOf(second, rootUser))
   const afterRotation = trials.get('SYMMETRIC_DEFAULT')
-  if (afterRotation) later.push(await afterRotation(clientOf(second, first.credentials)))
+  if (afterRotation) later.push(await afterRotation(clientOf(second, rootUser)))
   await second.stop()
-  expect(step(takeBackup)).toMatch(/^ {2}key: 9\n/m)
+  expect(step(takeBackup)).toContain(`  key: ${kept}\n`)
   expect(refused(takeBackup)).toContain('is there already')
   expect(refused(restoreStore)).toContain('a backup is restored where there is none')
 
@@ -208,15 +233,74 @@ test('a deployment that was destroyed is restored from two of three shares and a
   expect(refused(restoreStore)).toMatch(/^keystead: The backup is corrupted: line \d+ is not as it was written/)
   undo.pop()?.()
   expect(existsSync(join(home, 'store'))).toBe(false)
-  expect(step(restoreStore)).toMatch(/^ {2}key: 9\n/m)
+  expect(step(restoreStore)).toContain(`  key: ${kept}\n`)
 
-  const third = await start()
-  for (const trial of later) await trial(clientOf(third, first.credentials))
-  const listed = await clientOf(third, user).send(new kms.ListKeysCommand({}))
-  expect(listed.Keys).toHaveLength(9)
-  expect(third.credentials.accessKeyId).not.toBe(first.credentials.accessKeyId)
+  const third = await opensAll()
+  expect(third.credentials.accessKeyId).not.toBe(rootUser.accessKeyId)
   await third.stop()
-})
+}, 180_000)
+
+/** A start at which everything opens, and everybody signs in. */
+async function opensAll(): Promise<RunningServer> {
+  const started = await start()
+  for (const trial of later) await trial(clientOf(started, rootUser))
+  const listed = await clientOf(started, user).send(new kms.ListKeysCommand({}))
+  expect(listed.Keys).toHaveLength(kept)
+  return started
+}
+
+const digests = (): number => readdirSync(join(home, 'audit', 'digests')).length
+const rewrap = 'rewrap -- --escrow escrow.json --share alice.share.json --share carol.share.json'
+const retire = 'ceremony -- retire-root regional-1 --yes'
+
+test('what hangs from an old root is wrapped again by two of three custodians, and opens when that root is retired', async () => {
+  const hanging = /regional-1: (\d+) access-key, (\d+) material/.exec(ran('rewrap -- --dry-run').stdout) ?? []
+  expect(refused(retire)).toBe(
+    `${hanging[1]} access-key, ${hanging[2]} material hang from regional-1: npm run rewrap.\n`,
+  )
+  expect(refused('rewrap -- --escrow escrow.json --share alice.share.json')).toBe(
+    'keystead: 1 of the 2 shares that are needed were given.\n',
+  )
+  expect(ran(`${rewrap} --dry-run`).stdout).toContain(
+    `Would be wrapped again from regional-1: ${hanging[1]} access-key, ${hanging[2]} material.`,
+  )
+  expect(refused(retire)).toContain('hang from regional-1')
+  const said = step(rewrap)
+  expect(said).toContain(`Wrapped again from regional-1: ${hanging[1]} access-key, ${hanging[2]} material.`)
+  expect(said).toContain('0 left under regional-1.')
+  expect(step(rewrap)).toContain('There is nothing to wrap again.')
+  expect(refused('ceremony -- retire-root regional-2 --yes')).toContain('regional-2 is what is wrapped under now')
+  expect(refused('ceremony -- retire-root regional-1')).toContain('There is no terminal to confirm it at: give --yes.')
+
+  step(retire)
+  const sealed = digests()
+  expect(refused(retire)).toBe('The token has no root regional-1.\n')
+  const started = await opensAll()
+  await started.stop()
+  expect(digests()).toBeGreaterThan(sealed)
+  const verified = spawnSync(
+    process.execPath,
+    [join(root, 'scripts/audit-verify.ts'), join(home, 'audit'), '--key', join(home, 'audit', 'public-key.pem')],
+    { encoding: 'utf8', env: cleanEnv() },
+  )
+  expect([verified.status, verified.stderr]).toEqual([0, ''])
+}, 180_000)
+
+test('a backup from before a root was retired opens with that root from escrow: in a restored token, or wrapped again', async () => {
+  rmSync(join(home, 'store'), { recursive: true })
+  step(restoreStore)
+  const lost = await start()
+  const [trial] = later
+  await expect(trial?.(clientOf(lost, rootUser))).rejects.toMatchObject({ name: 'KeyUnavailableException' })
+  await lost.stop()
+  expect(step(rewrap)).toContain('0 left under regional-1.')
+  await (await opensAll()).stop()
+
+  rmSync(home, { recursive: true })
+  step(restoreToken)
+  step(restoreStore)
+  await (await opensAll()).stop()
+}, 180_000)
 
 test('a backup opens under no other roots', async () => {
   rmSync(home, { recursive: true })
