@@ -205,6 +205,12 @@ export const settings = {
     'an https URL',
   ),
   KEYSTEAD_HSM_PIN_FILE: inHome('A file that holds the PIN, when it is not given.', 'hsm/pin'),
+  KEYSTEAD_HSM_TIMEOUT_MS: whole(
+    "How long a call of the HSM may take under `npm start`, which runs it in a process of its own. On Lambda it is the function's time-out.",
+    10_000,
+    100,
+    300_000,
+  ),
   KEYSTEAD_HSM_HANDLES: whole('How many keys are kept open in the HSM.', 8192, 16, 1_000_000),
   KEYSTEAD_HSM_ONLY: choice(
     'Whether specs are refused whose keys this token cannot use itself, and which are opened in the process for it:',

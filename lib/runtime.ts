@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { type Config, readConfig } from './config.ts'
 import { GrantTokens } from './grants/tokens.ts'
 import type { ClusterToken } from './hsm/clusters.ts'
+import type { HsmOpener } from './hsm/hsm.ts'
 import { openedLate } from './hsm/late.ts'
 import { directoryOf } from './identity/principals.ts'
 import { Sessions } from './identity/sessions.ts'
@@ -27,12 +28,17 @@ export interface OpenWorld extends PeerWorld, DueWorld {
 
 let opened: Promise<OpenWorld> | undefined
 
-/**
- * The world of this process. A start that failed is tried again with the next request.
- * @param hsm `late` for work that may ask nothing of it; whoever answers requests verifies their signatures with it
- */
-export function openWorld(hsm: 'first' | 'late' = 'first'): Promise<OpenWorld> {
-  opened ??= worldOf(readConfig(process.env), hsm === 'late').catch((error: unknown) => {
+/** How a process opens the HSM. */
+export interface Ways {
+  /** In this process, unless given: a Lambda serves one request at a time, and what hangs ends with its time-out. */
+  readonly openHsm?: HsmOpener
+  /** When it is first asked for something; at once otherwise. For work that may ask nothing of it. */
+  readonly late?: boolean
+}
+
+/** The world of this process, opened by whoever asks first. A start that failed is tried again with the next request. */
+export function openWorld(ways: Ways = {}): Promise<OpenWorld> {
+  opened ??= worldOf(readConfig(process.env), ways).catch((error: unknown) => {
     opened = undefined
     throw error
   })
@@ -44,14 +50,14 @@ export function useWorld(world: OpenWorld | undefined): void {
   opened = world && Promise.resolve(world)
 }
 
-const log = (entry: Readonly<Record<string, unknown>>): void => {
+export const log = (entry: Readonly<Record<string, unknown>>): void => {
   process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`)
 }
 
 /** The edges are loaded when the first request needs them: whoever only describes an operation has none of them. */
-async function worldOf(config: Config, late: boolean): Promise<OpenWorld> {
+async function worldOf(config: Config, ways: Ways): Promise<OpenWorld> {
   const [
-    { openHsm },
+    openHsm,
     { openClusters },
     { openStore },
     { letters },
@@ -62,7 +68,7 @@ async function worldOf(config: Config, late: boolean): Promise<OpenWorld> {
     { openPeers, postWithin },
     { openSink },
   ] = await Promise.all([
-    import('./hsm/hsm.ts'),
+    ways.openHsm ?? import('./hsm/hsm.ts').then((hsm) => hsm.openHsm),
     import('./hsm/clusters.ts'),
     import('./store/store.ts'),
     import('./store/letters.ts'),
@@ -77,12 +83,13 @@ async function worldOf(config: Config, late: boolean): Promise<OpenWorld> {
   const store = await openStore({ ...storePlace(config), cacheTtlMs: config.KEYSTEAD_CACHE_TTL_MS, now })
   const first = hsmPlace(config)
   const open = async () => openHsm({ ...first, pin: await pinOf(config), now })
-  const hsm = late ? openedLate(open) : await open()
+  const hsm = ways.late ? openedLate(open) : await open()
   const clusters = openClusters({
     tokens: clusterTokens(config, first, now),
     account: config.KEYSTEAD_ACCOUNT_ID,
     connected: async () => connectedClusters(await store.keyStores.of(config.KEYSTEAD_ACCOUNT_ID, { fresh: true })),
     recheckMs: Math.max(config.KEYSTEAD_CACHE_TTL_MS, leastRecheckMs),
+    openHsm,
     log,
   })
   const sink = await openSink(sinkOptions(config))

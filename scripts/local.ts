@@ -3,8 +3,9 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../lib/config.ts'
+import { isolated } from '../lib/hsm/isolated.ts'
 import type { World } from '../lib/perform.ts'
-import { hsmModuleOf, openWorld } from '../lib/runtime.ts'
+import { hsmModuleOf, log, openWorld } from '../lib/runtime.ts'
 import { ensureRootUser } from './root-user.ts'
 import { SeedError } from './seed/file.ts'
 
@@ -22,7 +23,7 @@ export async function prepareLocal(config: Config): Promise<string | undefined> 
   mkdirSync(config.KEYSTEAD_HOME, { recursive: true, mode: 0o700 })
   if (config.KEYSTEAD_HSM_PROFILE === 'softhsm') provisionToken(config)
   try {
-    const world = await openWorld()
+    const world = await openWorld({ openHsm: isolated({ timeoutMs: config.KEYSTEAD_HSM_TIMEOUT_MS, log }) })
     const credentials = await ensureRootUser(world, config)
     if (config.KEYSTEAD_SEED !== undefined) await seed(world, config.KEYSTEAD_SEED, config)
     return credentials

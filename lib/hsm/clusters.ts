@@ -4,7 +4,7 @@ import type { ConnectionErrorCode } from '../stores/key-store.ts'
 import type { Clusters } from '../stores/ports.ts'
 import { isProven } from '../stores/secrets.ts'
 import { returnCode } from './constants.ts'
-import { type HsmOptions, type OpenHsm, openHsm } from './hsm.ts'
+import type { HsmOpener, HsmOptions, OpenHsm } from './hsm.ts'
 import { TokenNotFound } from './library.ts'
 import { Pkcs11Failure } from './pkcs11.ts'
 
@@ -23,6 +23,7 @@ export interface ClustersOptions {
   readonly connected: () => Promise<ReadonlyMap<string, number | undefined>>
   /** How often it is looked whether what is open may still be. */
   readonly recheckMs: number
+  readonly openHsm: HsmOpener
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
 }
 
@@ -62,7 +63,7 @@ interface Opening {
   since?: number | undefined
 }
 
-export function openClusters({ tokens, account, connected, recheckMs, log }: ClustersOptions): OpenClusters {
+export function openClusters({ tokens, account, connected, recheckMs, openHsm, log }: ClustersOptions): OpenClusters {
   const openings = new Map<string, Opening>()
   let rechecking: NodeJS.Timeout | undefined
 

@@ -55,6 +55,8 @@ export interface OpenHsm extends Hsm {
   close(): void
 }
 
+export type HsmOpener = (options: HsmOptions) => Promise<OpenHsm>
+
 interface Login {
   readonly session: Session
   readonly materials: Materials
@@ -69,8 +71,12 @@ const defaultHandles = 8192
 const defaultLimits: MessageKeyLimits = { messages: 2 ** 32, milliseconds: day }
 const maxRandomBytes = 1024
 
+/** How a caller of the port hears of it. */
+export const failureOf = (error: unknown): KmsError =>
+  error instanceof KmsError ? error : new KMSInternalException(undefined, { cause: error })
+
 /** Answers after which another login would only bring the PIN nearer to being locked. */
-const isRefusal = (error: unknown): boolean => answered(error, returnCode.pinIncorrect, returnCode.pinLocked)
+export const isRefusal = (error: unknown): boolean => answered(error, returnCode.pinIncorrect, returnCode.pinLocked)
 
 function assertSound({ handles, messageKeyLimits }: HsmOptions): void {
   if (handles !== undefined && !(handles >= 2)) throw new RangeError('handles must be 2 or more')
@@ -128,9 +134,9 @@ export async function openHsm(options: HsmOptions): Promise<OpenHsm> {
     try {
       return await attempt(operation)
     } catch (error) {
-      if (error instanceof KmsError && error.fault === 'client') throw error
-      counters.failures++
-      throw error instanceof KmsError ? error : new KMSInternalException(undefined, { cause: error })
+      const failure = failureOf(error)
+      if (failure.fault === 'server') counters.failures++
+      throw failure
     }
   }
 

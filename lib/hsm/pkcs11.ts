@@ -1,8 +1,8 @@
 /**
  * The one file that touches pkcs11js. Its calls are synchronous, but for the slow ones of RSA: nothing else of this
- * process runs until the HSM has answered, so no deadline can be kept here — a hung HSM hangs the process, and the
- * Lambda's or the supervisor's own timeout has to end it. That is the price of calls 5 times faster than pkcs11js's
- * asynchronous ones (hsm.md §5).
+ * process runs until the HSM has answered, so no deadline can be kept here: a hung HSM hangs the process, and another one
+ * has to end it, which is isolated.ts on a host and the function's time-out on Lambda. That is the price of calls 5 times
+ * faster than pkcs11js's asynchronous ones (hsm.md §5).
  */
 import pkcs11js from 'pkcs11js'
 import { attribute, mechanism, mgf1, noKeyDerivation, oaepSourceData, returnCode } from './constants.ts'

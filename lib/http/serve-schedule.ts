@@ -9,7 +9,7 @@ const reserveMs = 5000
 export const serveSchedule =
   (schedule: Schedule) =>
   async (_event: unknown, context?: Pick<Context, 'getRemainingTimeInMillis'>): Promise<Outcome> => {
-    const world = await openWorld('late')
+    const world = await openWorld({ late: true })
     const remainingMs = context?.getRemainingTimeInMillis?.()
     return runSchedule(schedule, world, remainingMs === undefined ? undefined : world.now() + remainingMs - reserveMs)
   }

@@ -9,7 +9,7 @@ import { equal, hex, utf8 } from '../../../lib/bytes.ts'
 import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
 import { type OpenClusters, openClusters } from '../../../lib/hsm/clusters.ts'
 import { returnCode } from '../../../lib/hsm/constants.ts'
-import type { HsmOptions, OpenHsm } from '../../../lib/hsm/hsm.ts'
+import { type HsmOptions, type OpenHsm, openHsm } from '../../../lib/hsm/hsm.ts'
 import type { Handle } from '../../../lib/hsm/pkcs11.ts'
 import type { Hsm } from '../../../lib/ports.ts'
 import type { PasswordProof } from '../../../lib/stores/ports.ts'
@@ -55,6 +55,7 @@ const clustersOf = (options: Partial<HsmOptions> = {}, readPin = () => pin): Ope
     account,
     connected: async () => connected,
     recheckMs,
+    openHsm,
     log: (entry) => void logged.push(entry),
   })
   return open
@@ -189,6 +190,7 @@ describe('a cluster', () => {
         throw new Error('no store')
       },
       recheckMs,
+      openHsm,
       log: (entry) => void logged.push(entry),
     })
     await open.hsmOf(cluster)
