@@ -9,6 +9,7 @@ import { isGrantable } from './grants/operations.ts'
 import type { GrantPorts } from './grants/ports.ts'
 import type { Caller } from './identity/caller.ts'
 import { asksForAliases, ownSideOf } from './identity/own-side.ts'
+import type { On } from './identity/resources.ts'
 import { aliasNamesOf } from './keys/aliases.ts'
 import type { Key } from './keys/key.ts'
 import { keyPolicyOf } from './keys/policies.ts'
@@ -45,7 +46,7 @@ export interface Asked {
   readonly now: number
   readonly recipient?: Attestation
   /** What an operation that is on no key is asked for. */
-  readonly resource?: string
+  readonly resource?: string | On
 }
 
 /** Hears of each decision, whatever it is. */
@@ -80,7 +81,7 @@ export async function authorize(
     ...fromRecipient(recipient),
   ]
   const onKeys = resolved.filter(({ rule }) => !rule.filter)
-  const arns = new Set(onKeys.map(({ key }) => key.arn))
+  const keyArns = new Set(onKeys.map(({ key }) => key.arn))
 
   const ownSide = ownSideOf(caller)
   const demand = async (
@@ -105,12 +106,16 @@ export async function authorize(
     await demand(`kms:${operation.name}`, { arn, account: place.account }, false, contextOf(general))
   }
   if (onKeys.length === 0 && operation.alias === undefined) {
-    for (const action of actionsOf(operation, input))
-      await demand(action, { arn: named, account: caller.account }, false, contextOf(general))
+    const { arns, called, context = [] }: On = typeof named === 'string' ? { arns: [named] } : named
+    const about = contextOf(general, () => context.map(([name, value]): Entries[number] => [name, value]))
+    for (const [index, arn] of arns.entries()) {
+      const resource = { arn, account: caller.account, ...(index === 0 && called !== undefined && { called }) }
+      for (const action of actionsOf(operation, input)) await demand(action, resource, false, about)
+    }
   }
   for (const each of onKeys) {
     const { key, rule } = each
-    const sameKey = (): Entries => [['kms:ReEncryptOnSameKey', String(arns.size === 1)]]
+    const sameKey = (): Entries => [['kms:ReEncryptOnSameKey', String(keyArns.size === 1)]]
     const ofPair = rule.action?.startsWith('kms:ReEncrypt') ? [sameKey] : []
     const context = contextOf(general, () => fromKey(each, input), ...ofPair)
     // One that cannot be read allows nobody anything.

@@ -11,6 +11,7 @@ import type { Attestation } from './crypto/attestation.ts'
 import type { KeyUsage } from './crypto/specs.ts'
 import type { Grant } from './grants/grant.ts'
 import type { Caller } from './identity/caller.ts'
+import type { Context, On } from './identity/resources.ts'
 import type { Key } from './keys/key.ts'
 import type { StateRule } from './keys/states.ts'
 import type { PolicyDocument } from './policy/document.ts'
@@ -95,7 +96,7 @@ export interface Target {
   /** Further actions that are asked on it. */
   readonly also: readonly string[]
   /** Condition keys that are this request's. */
-  readonly context: readonly (readonly [name: string, value: string | readonly string[] | undefined])[]
+  readonly context: Context
 }
 
 /** What an operation is in whatever service. */
@@ -142,7 +143,9 @@ type NoKeys = Readonly<Record<never, KeyRule>>
 /** An operation of IAM or STS: a form in, XML out, on no key. */
 export interface Action<I, O, N extends Capability> extends Verb<I, O, NoKeys, N> {
   /** The ARN that policies must allow it on; `*` where there is none. */
-  resource?(asked: Pick<Call<I, NoKeys>, 'input' | 'caller' | 'place'> & Pick<Ports, N>): string | Promise<string>
+  resource?(
+    asked: Pick<Call<I, NoKeys>, 'input' | 'caller' | 'place'> & Pick<Ports, N>,
+  ): string | On | Promise<string | On>
   /** Further IAM actions, on the same resource. */
   readonly also?: (input: I) => readonly string[]
   /** Whoever can sign may do it, whatever policies say. */

@@ -9,6 +9,7 @@ import { type Entity, type Group, iamArn, type PolicyHolder, type Role, type Use
 import { demandName } from './names.ts'
 import type { Entities, Principals } from './ports.ts'
 import { named } from './principals.ts'
+import { boundaryOf, type On, resourceTags } from './resources.ts'
 
 export interface HolderKind<T extends PolicyHolder> {
   /** As actions and members are called: `PutUserPolicy`, `UserName`. */
@@ -74,15 +75,33 @@ export async function demandFree<T extends PolicyHolder>(
   if (found && found.id !== self?.id) throw new EntityAlreadyExists(`${kind.title} with name ${name} already exists.`)
 }
 
-/** What policies are asked about: its ARN, or the one that it would have without a path. */
+/**
+ * What policies are asked about: its ARN, or the one that it would have without a path; and its tags.
+ * @param more of whom is found, what policies may ask besides
+ */
 export async function resourceOf<T extends PolicyHolder>(
   kind: HolderKind<T>,
   name: string,
   { principals, place }: Asked,
-): Promise<string> {
+  more: (found: T) => Partial<On> = () => ({}),
+): Promise<On> {
   const found = await named(kind.entitiesOf(principals), place.account, name, fresh)
-  return found?.arn ?? iamArn(place, kind.type, `/${name}`)
+  const called = `${kind.type} ${name}`
+  if (!found) return { arns: [iamArn(place, kind.type, `/${name}`)], called }
+  const { arns = [], context = [] } = more(found)
+  return { arns: [found.arn, ...arns], called, context: [...resourceTags(found.tags), ...context] }
 }
+
+/** Of a change of name or path: who may make it must be allowed to both before and after, as AWS has it. */
+export const renamedResourceOf = <T extends PolicyHolder>(
+  kind: HolderKind<T>,
+  name: string,
+  asked: Asked,
+  to: { readonly name: string | undefined; readonly path: string | undefined },
+): Promise<On> =>
+  resourceOf(kind, name, asked, (found) => ({
+    arns: [iamArn(asked.place, kind.type, (to.path ?? found.path) + (to.name ?? found.name))],
+  }))
 
 const lengthOf = (text: string): number => text.replace(/\s/g, '').length
 
@@ -113,5 +132,8 @@ export function holderNamed<T extends PolicyHolder>(kind: HolderKind<T>) {
     members: { [member]: shape } as Readonly<Record<never, typeof shape>>,
     nameIn,
     resource: ({ input, ...asked }: Asked & { readonly input: object }) => resourceOf(kind, nameIn(input), asked),
+    /** Of an action that gives or takes permissions. */
+    bounded: ({ input, ...asked }: Asked & { readonly input: object }) =>
+      resourceOf(kind, nameIn(input), asked, (found) => ({ context: boundaryOf(found) })),
   }
 }

@@ -1,10 +1,11 @@
 /** Managed policies: an account's own, in versions, and a few of those that AWS keeps for everyone. */
-import { parseArn } from '../arn.ts'
+import { type Place, parseArn } from '../arn.ts'
 import { LimitExceeded, NoSuchEntity } from '../errors.ts'
 import { parseIdentityPolicy } from '../policy/policies.ts'
 import type { Read } from '../ports.ts'
 import type { ManagedPolicy, PolicyReference, PolicyVersion } from './entities.ts'
 import type { Principals } from './ports.ts'
+import { type On, resourceTags } from './resources.ts'
 
 const awsPolicy = (
   name: string,
@@ -88,6 +89,16 @@ export async function demandPolicy(text: string, account: string, at: Principals
   const found = await findPolicy(text, at, { fresh: true })
   if (!found || (found.account !== account && !isAwsOwn(found))) throw new NoSuchEntity(`Policy ${text} was not found.`)
   return found
+}
+
+/** What policies are asked about, of an action on a policy: its ARN, and its tags. */
+export async function policyResource(
+  text: string,
+  { principals, place }: { readonly principals: Principals; readonly place: Pick<Place, 'account'> },
+): Promise<On> {
+  const found = await findPolicy(text, principals, { fresh: true })
+  const tags = found?.account === place.account ? found.tags : {}
+  return { arns: [text], called: `policy ${text}`, context: resourceTags(tags) }
 }
 
 /** One of the account's own, which it may change. @throws NoSuchEntity */

@@ -3,6 +3,7 @@ import { ValidationError } from '../errors.ts'
 import type { Caller } from './caller.ts'
 import type { User } from './entities.ts'
 import { type Asked, demandHolder, resourceOf, users } from './holders.ts'
+import type { On } from './resources.ts'
 
 interface AskedByCaller extends Asked {
   readonly input: { readonly UserName?: string | undefined }
@@ -20,4 +21,4 @@ function nameOf({ input, caller }: AskedByCaller): string {
 export const askedUser = (asked: AskedByCaller): Promise<User> => demandHolder(users, nameOf(asked), asked)
 
 /** What policies are asked about. */
-export const arnOfAskedUser = (asked: AskedByCaller): Promise<string> => resourceOf(users, nameOf(asked), asked)
+export const onAskedUser = (asked: AskedByCaller): Promise<On> => resourceOf(users, nameOf(asked), asked)

@@ -6,8 +6,10 @@ import type { Hsm } from '../ports.ts'
 import type { Caller } from './caller.ts'
 import { issueCredentials } from './credentials.ts'
 import type { PolicyReference, Role } from './entities.ts'
+import { findPolicy, isAwsOwn } from './managed-policies.ts'
 import type { Principals } from './ports.ts'
 import { named } from './principals.ts'
+import { type Context, resourceTags } from './resources.ts'
 import type { Session } from './session.ts'
 import { stsArn } from './session-callers.ts'
 import type { Sessions } from './sessions.ts'
@@ -32,8 +34,6 @@ export async function roleAt(text: string, at: Principals): Promise<NamedRole> {
   return { arn: text, account: arn.account, role: role?.arn === text ? role : undefined }
 }
 
-type Context = readonly (readonly [name: string, value: string | readonly string[] | undefined])[]
-
 /** Tags by name, as they were sent: a policy is asked about these, not about what the session gets besides. */
 export const sentTags = ({ Tags = [] }: TagMembers): Readonly<Record<string, string>> =>
   Object.fromEntries(Tags.map(({ Key, Value }) => [Key, Value]))
@@ -49,10 +49,7 @@ export function targetOf(found: NamedRole, asked: SessionAsked, sent: Readonly<R
     ...Object.entries(sent).map(([name, value]) => [`aws:RequestTag/${name}`, value] as const),
     ['aws:TagKeys', names.length > 0 ? names : undefined],
     ['aws:ResourceAccount', account],
-    ...Object.entries(role?.tags ?? {}).flatMap(([name, value]) => [
-      [`aws:ResourceTag/${name}`, value] as const,
-      [`iam:ResourceTag/${name}`, value] as const,
-    ]),
+    ...resourceTags(role?.tags),
   ]
   return {
     arn,
@@ -121,7 +118,8 @@ const chainedSeconds = 3600
 
 /** @throws ValidationException */
 function demandDuration(seconds: number, role: Role, caller: Caller | undefined): void {
-  if (caller?.session && seconds > chainedSeconds) {
+  // A user's own session is no role's: it may last as long as the user's call could have made it.
+  if (caller?.type === 'AssumedRole' && seconds > chainedSeconds) {
     throw new ValidationException(
       'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
     )
@@ -158,10 +156,9 @@ export async function sessionPolicies(
 }
 
 async function managedPolicy(text: string, account: string, at: Principals): Promise<PolicyReference> {
-  const arn = parseArn(text)
-  const name = arn?.resource.slice(arn.resource.lastIndexOf('/') + 1) ?? ''
-  const found = arn?.account === account ? await named(at.managedPolicies, account, name) : undefined
-  if (found?.arn !== text) throw new ValidationException(`Policy ${text} does not exist or is not attachable.`)
+  const found = await findPolicy(text, at)
+  if (!found || (found.account !== account && !isAwsOwn(found)))
+    throw new ValidationException(`Policy ${text} does not exist or is not attachable.`)
   return { id: found.id, arn: found.arn }
 }
 

@@ -4,6 +4,7 @@ import type { AttachedPolicy, Caller } from './caller.ts'
 import type { Principals } from './ports.ts'
 import { attachedPolicy, callerOf, policiesOf } from './principals.ts'
 import type { Session, SessionOf } from './session.ts'
+import { overlaid } from './tags.ts'
 
 interface Served {
   readonly principals: Principals
@@ -49,13 +50,13 @@ const roleCaller: Maker<'AssumedRole'> = async (session, { roleId, name }, { par
     arn: stsArn({ partition, account }, `assumed-role/${role.name}/${name}`),
     principalId: `${roleId}:${name}`,
     accessKeyId,
-    tags: { ...role.tags, ...tags },
+    tags: overlaid(role.tags, tags),
     policies: await policiesOf(role, principals),
   }
 }
 
 const federatedCaller: Maker<'FederatedUser'> = async (session, { name, userId }, { partition, principals }) => {
-  const { account, accessKeyId, tags = {} } = session
+  const { account, accessKeyId, tags } = session
   const user = userId === undefined ? undefined : await principals.users.find(userId)
   if (userId !== undefined && !user) return
   return {
@@ -64,7 +65,7 @@ const federatedCaller: Maker<'FederatedUser'> = async (session, { name, userId }
     arn: stsArn({ partition, account }, `federated-user/${name}`),
     principalId: `${account}:${name}`,
     accessKeyId,
-    tags: { ...user?.tags, ...tags },
+    tags: overlaid(user?.tags ?? {}, tags),
     policies: user ? await policiesOf(user, principals) : { identity: [everything] },
   }
 }

@@ -5,6 +5,12 @@ export interface Tag {
   readonly Value: string
 }
 
+/** Who creates something with tags must be allowed to tag it, as AWS has it: tags are what policies go by. */
+export const alsoTags =
+  (action: string) =>
+  ({ Tags = [] }: { readonly Tags?: readonly Tag[] | undefined }): readonly string[] =>
+    Tags.length > 0 ? [action] : []
+
 const atMost = 50
 const folded = (name: string): string => name.toLowerCase()
 
@@ -33,6 +39,12 @@ export function withoutTags(
   const gone = new Set(removed.map(folded))
   return Object.fromEntries(Object.entries(present).filter(([name]) => !gone.has(folded(name))))
 }
+
+/** The tags of a principal under those of its session: keys are one whatever their case, and the session's hold. */
+export const overlaid = (
+  own: Readonly<Record<string, string>>,
+  sessions: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> => ({ ...withoutTags(own, Object.keys(sessions)), ...sessions })
 
 /** Ascending by name, as they are paged. */
 export const sorted = (tags: Readonly<Record<string, string>>): readonly Tag[] =>

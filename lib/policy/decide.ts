@@ -24,6 +24,8 @@ export interface DecisionRequest {
     /** Of a key, an alias or a role, …, or `*`. */
     readonly arn: string
     readonly account: string
+    /** What a refusal calls it, where not by its ARN. */
+    readonly called?: string
     /** For a key: absent when it cannot be read, or the key does not exist; either lets nobody in. */
     readonly keyPolicy?: PolicyDocument | undefined
     /** For a role that is to be assumed: undefined within when it cannot be read, or there is no such role. */
@@ -141,7 +143,7 @@ const noAllow: Reason = { source: 'default', detail: 'No statement and no grant 
 export function wordingFor({ caller, action, resource }: DecisionRequest, isLocal: boolean): Wording {
   if (caller.type === 'WebIdentity') return webIdentityWording(action)
   if (resource.trustPolicy) return roleWording(caller.arn, action, resource.arn)
-  return wording(caller.arn, action, isLocal ? resource.arn : undefined)
+  return wording(caller.arn, action, isLocal ? (resource.called ?? resource.arn) : undefined)
 }
 
 export function decide(request: DecisionRequest): Decision {

@@ -2,8 +2,9 @@ import { utf8, wipedAfter } from '../../../lib/bytes.ts'
 import { LimitExceeded, NoSuchEntity } from '../../../lib/errors.ts'
 import type { AccessKeyEntry, User } from '../../../lib/identity/entities.ts'
 import { accessKeyId as newAccessKeyId } from '../../../lib/identity/ids.ts'
-import { arnOfAskedUser, askedUser } from '../../../lib/identity/own-user.ts'
+import { askedUser, onAskedUser } from '../../../lib/identity/own-user.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
+import { resourceTags } from '../../../lib/identity/resources.ts'
 import { ownerOfSecret } from '../../../lib/identity/signing-keys.ts'
 import { slice } from '../../../lib/keys/pages.ts'
 import { iamAction } from '../../../lib/operation.ts'
@@ -43,7 +44,7 @@ const createAccessKey = iamAction({
     AccessKey: required(struct({ ...listed, SecretAccessKey: required(string({ sensitive: true })) })),
   }),
   needs: ['principals', 'accessKeys', 'hsm'],
-  resource: (asked) => arnOfAskedUser(asked),
+  resource: (asked) => onAskedUser(asked),
   async run({ input, caller, place, now, principals, accessKeys, hsm }) {
     const user = await askedUser({ input, caller, place, principals })
     if (user.accessKeys.length >= atMost) {
@@ -69,7 +70,7 @@ const listAccessKeys = iamAction({
   input: struct({ UserName: userName, ...page }),
   output: struct({ AccessKeyMetadata: required(list(struct(listed))), ...pageEnd }),
   needs: ['principals'],
-  resource: (asked) => arnOfAskedUser(asked),
+  resource: (asked) => onAskedUser(asked),
   async run({ input, caller, place, principals }) {
     const user = await askedUser({ input, caller, place, principals })
     const keys = slice(user.accessKeys, ({ id }) => id, pageOf(input))
@@ -84,7 +85,7 @@ const updateAccessKey = iamAction({
   input: struct({ UserName: userName, AccessKeyId: required(accessKeyId), Status: required(accessKeyStatus) }),
   output: struct({}),
   needs: ['principals'],
-  resource: (asked) => arnOfAskedUser(asked),
+  resource: (asked) => onAskedUser(asked),
   async run({ input, caller, place, principals }) {
     const user = await askedUser({ input, caller, place, principals })
     const { id } = demandKey(user, input.AccessKeyId)
@@ -101,7 +102,7 @@ const deleteAccessKey = iamAction({
   input: struct({ UserName: userName, AccessKeyId: required(accessKeyId) }),
   output: struct({}),
   needs: ['principals', 'accessKeys'],
-  resource: (asked) => arnOfAskedUser(asked),
+  resource: (asked) => onAskedUser(asked),
   async run({ input, caller, place, principals, accessKeys }) {
     const user = await askedUser({ input, caller, place, principals })
     const { id } = demandKey(user, input.AccessKeyId)
@@ -127,7 +128,10 @@ const getAccessKeyLastUsed = iamAction({
   async resource({ input, place, principals, accessKeys }) {
     const stored = await accessKeys.find(input.AccessKeyId)
     const user = stored?.userId === undefined ? undefined : await principals.users.find(stored.userId)
-    return user?.account === place.account ? user.arn : '*'
+    const called = `access key ${input.AccessKeyId}`
+    return user?.account === place.account
+      ? { arns: [user.arn], called, context: resourceTags(user.tags) }
+      : { arns: ['*'], called }
   },
   async run({ input, place, principals, accessKeys, lastUsage }) {
     const { AccessKeyId: id } = input

@@ -18,7 +18,7 @@ const policyPath = (policyArn: string): string =>
 /** The same three actions for users, roles and groups. */
 function attachmentActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): readonly AnyOperation[] {
   const { title, type } = kind
-  const { members, nameIn, resource } = holderNamed(kind)
+  const { members, nameIn, resource, bounded } = holderNamed(kind)
   const input = struct({ ...members, PolicyArn: required(arn) })
 
   const attach = iamAction({
@@ -28,7 +28,7 @@ function attachmentActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): reado
     input,
     output: struct({}),
     needs: ['principals'],
-    resource,
+    resource: bounded,
     async run({ input, place, now, principals }) {
       const holder = await demandHolder(kind, nameIn(input), { principals, place })
       const { id, arn } = await demandPolicy(input.PolicyArn, place.account, principals)
@@ -51,7 +51,7 @@ function attachmentActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): reado
     input,
     output: struct({}),
     needs: ['principals'],
-    resource,
+    resource: bounded,
     async run({ input, place, principals }) {
       const holder = await demandHolder(kind, nameIn(input), { principals, place })
       // By its ARN, so that one that is gone can be detached, too.
@@ -89,7 +89,7 @@ function attachmentActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): reado
 /** Users and roles can have a boundary; groups cannot. */
 function boundaryActionsOf<T extends User | Role>(kind: HolderKind<T>): readonly AnyOperation[] {
   const { title, type } = kind
-  const { members, nameIn, resource } = holderNamed(kind)
+  const { members, nameIn, resource, bounded } = holderNamed(kind)
 
   const put = iamAction({
     name: `Put${title}PermissionsBoundary`,
@@ -118,7 +118,7 @@ function boundaryActionsOf<T extends User | Role>(kind: HolderKind<T>): readonly
     input: struct(members),
     output: struct({}),
     needs: ['principals'],
-    resource,
+    resource: bounded,
     async run({ input, place, principals }) {
       const found = await demandHolder(kind, nameIn(input), { principals, place })
       const { boundary, ...holder } = found

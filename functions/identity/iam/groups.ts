@@ -1,6 +1,13 @@
 import { DeleteConflict, LimitExceeded, NoSuchEntity } from '../../../lib/errors.ts'
 import { foldedName, iamArn, type User } from '../../../lib/identity/entities.ts'
-import { demandFree, demandHolder, groups, resourceOf, users } from '../../../lib/identity/holders.ts'
+import {
+  demandFree,
+  demandHolder,
+  groups,
+  renamedResourceOf,
+  resourceOf,
+  users,
+} from '../../../lib/identity/holders.ts'
 import { idBytes, uniqueId } from '../../../lib/identity/ids.ts'
 import { link, referencesTo, unlink } from '../../../lib/identity/links.ts'
 import { demandPath } from '../../../lib/identity/names.ts'
@@ -70,7 +77,8 @@ const updateGroup = iamAction({
   input: struct({ ...named, NewGroupName: groupName, NewPath: path }),
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input, ...asked }) => resourceOf(groups, input.GroupName, asked),
+  resource: ({ input: { GroupName, NewGroupName: name, NewPath }, ...asked }) =>
+    renamedResourceOf(groups, GroupName, asked, { name, path: NewPath }),
   async run({ input, place, principals }) {
     const found = await demandHolder(groups, input.GroupName, { principals, place })
     const { NewGroupName: name = found.name, NewPath = found.path } = input

@@ -23,7 +23,7 @@ import { required } from '../../../lib/schema/shape.ts'
 /** The same four actions for users, roles and groups. */
 function inlinePolicyActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): readonly AnyOperation[] {
   const { title, type } = kind
-  const { members, nameIn, resource } = holderNamed(kind)
+  const { members, nameIn, resource, bounded } = holderNamed(kind)
   const named = { ...members, PolicyName: required(policyName) }
 
   function demandPolicy({ inline }: T, name: string): string {
@@ -39,7 +39,7 @@ function inlinePolicyActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): rea
     input: struct({ ...named, PolicyDocument: required(document) }),
     output: struct({}),
     needs: ['principals'],
-    resource,
+    resource: bounded,
     async run({ input, place, principals }) {
       const holder = await demandHolder(kind, nameIn(input), { principals, place })
       demandName('policyName', input.PolicyName)
@@ -72,7 +72,7 @@ function inlinePolicyActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): rea
     input: struct(named),
     output: struct({}),
     needs: ['principals'],
-    resource,
+    resource: bounded,
     async run({ input, place, principals }) {
       const holder = await demandHolder(kind, nameIn(input), { principals, place })
       demandPolicy(holder, input.PolicyName)

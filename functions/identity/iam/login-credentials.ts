@@ -3,7 +3,7 @@
  * is none of it, and nothing makes any, so the lists are empty and a login profile is not found.
  */
 import { NoSuchEntity } from '../../../lib/errors.ts'
-import { arnOfAskedUser, askedUser } from '../../../lib/identity/own-user.ts'
+import { askedUser, onAskedUser } from '../../../lib/identity/own-user.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
 import { page, pageEnd, userName } from '../../../lib/schema/iam.ts'
@@ -19,7 +19,7 @@ const getLoginProfile = iamAction({
   input: struct({ UserName: userName }),
   output: struct({ LoginProfile: required(struct({})) }),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     const { name } = await askedUser(asked)
     throw new NoSuchEntity(`Login Profile for User ${name} cannot be found.`)
@@ -33,7 +33,7 @@ const deleteLoginProfile = iamAction({
   input: struct({ UserName: userName }),
   output: struct({}),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     const { name } = await askedUser(asked)
     throw new NoSuchEntity(`Login Profile for User ${name} cannot be found.`)
@@ -47,7 +47,7 @@ const listMfaDevices = iamAction({
   input: struct({ UserName: userName, ...page }),
   output: struct({ MFADevices: none, ...pageEnd }),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     await askedUser(asked)
     return { MFADevices: [], IsTruncated: false }
@@ -72,7 +72,7 @@ const listSshPublicKeys = iamAction({
   input: struct({ UserName: userName, ...page }),
   output: struct({ SSHPublicKeys: none, ...pageEnd }),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     await askedUser(asked)
     return { SSHPublicKeys: [], IsTruncated: false }
@@ -86,7 +86,7 @@ const listSigningCertificates = iamAction({
   input: struct({ UserName: userName, ...page }),
   output: struct({ Certificates: none, ...pageEnd }),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     await askedUser(asked)
     return { Certificates: [], IsTruncated: false }
@@ -100,7 +100,7 @@ const listServiceSpecificCredentials = iamAction({
   input: struct({ UserName: userName, ServiceName: string(), AllUsers: boolean, ...page }),
   output: struct({ ServiceSpecificCredentials: none, ...pageEnd }),
   needs: ['principals'],
-  resource: arnOfAskedUser,
+  resource: onAskedUser,
   async run(asked) {
     await askedUser(asked)
     return { ServiceSpecificCredentials: [], IsTruncated: false }

@@ -7,12 +7,13 @@ import {
   demandOwnPolicy,
   demandPolicy,
   demandSoundPolicy,
+  policyResource,
 } from '../../../lib/identity/managed-policies.ts'
 import { demandName, demandPath } from '../../../lib/identity/names.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import { named } from '../../../lib/identity/principals.ts'
 import { policyListed, policyShown } from '../../../lib/identity/shown.ts'
-import { withTags } from '../../../lib/identity/tags.ts'
+import { alsoTags, withTags } from '../../../lib/identity/tags.ts'
 import { slice } from '../../../lib/keys/pages.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
@@ -47,6 +48,7 @@ const createPolicy = iamAction({
   output: struct({ Policy: required(managedPolicy) }),
   needs: ['principals', 'hsm'],
   resource: ({ input, place }) => iamArn(place, 'policy', input.Path + input.PolicyName),
+  also: alsoTags('iam:TagPolicy'),
   async run({ input, place, now, principals, hsm }) {
     const { PolicyName: name, Path, PolicyDocument: text, Description } = input
     demandPath('path', Path)
@@ -82,7 +84,7 @@ const getPolicy = iamAction({
   input: byArn,
   output: struct({ Policy: required(managedPolicy) }),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandPolicy(input.PolicyArn, place.account, principals)
     return { Policy: policyShown(policy, await usesOf(policy.id, principals)) }
@@ -96,7 +98,7 @@ const deletePolicy = iamAction({
   input: byArn,
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
     if ((await referencesTo(policy.id, principals)).length > 0) {
@@ -164,7 +166,7 @@ const listEntitiesForPolicy = iamAction({
     ...pageEnd,
   }),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandPolicy(input.PolicyArn, place.account, principals)
     const wanted = input.PolicyUsageFilter === 'PermissionsPolicy' ? 'attached' : 'boundary'

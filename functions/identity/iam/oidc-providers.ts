@@ -2,7 +2,8 @@ import { parseArn } from '../../../lib/arn.ts'
 import { EntityAlreadyExists, InvalidInput, NoSuchEntity } from '../../../lib/errors.ts'
 import { iamArn, type OidcProvider } from '../../../lib/identity/entities.ts'
 import type { Asked } from '../../../lib/identity/holders.ts'
-import { sorted, withTags } from '../../../lib/identity/tags.ts'
+import { resourceTags } from '../../../lib/identity/resources.ts'
+import { alsoTags, sorted, withTags } from '../../../lib/identity/tags.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
 import { arn, tags } from '../../../lib/schema/iam.ts'
@@ -23,13 +24,27 @@ function issuerOf(text: string): string {
   return issuer
 }
 
+function issuerIn(arn: string): string {
+  const named = parseArn(arn)
+  return named?.resource.startsWith(prefix) ? named.resource.slice(prefix.length) : ''
+}
+
 /** @throws NoSuchEntity */
 async function demandProvider(text: string, { principals, place }: Asked): Promise<OidcProvider> {
-  const named = parseArn(text)
-  const issuer = named?.resource.startsWith(prefix) ? named.resource.slice(prefix.length) : ''
-  const found = await principals.oidcProviders.find(place.account, issuer, { fresh: true })
+  const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
   if (found?.arn !== text) throw new NoSuchEntity(`OpenIDConnect Provider not found for arn ${text}`)
   return found
+}
+
+/** What policies are asked about: its ARN, and its tags. */
+async function resource({
+  input,
+  principals,
+  place,
+}: Asked & { readonly input: { OpenIDConnectProviderArn: string } }) {
+  const { OpenIDConnectProviderArn: text } = input
+  const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
+  return { arns: [text], context: resourceTags(found?.arn === text ? found.tags : {}) }
 }
 
 const create = iamAction({
@@ -45,6 +60,7 @@ const create = iamAction({
   output: struct({ OpenIDConnectProviderArn: required(arn), Tags: tags }),
   needs: ['principals'],
   resource: ({ input, place }) => iamArn(place, 'oidc-provider', `/${input.Url.replace(/^https:\/\//i, '')}`),
+  also: alsoTags('iam:TagOpenIDConnectProvider'),
   async run({ input, place, now, principals }) {
     const issuer = issuerOf(input.Url)
     const { account } = place
@@ -79,7 +95,7 @@ const get = iamAction({
     Tags: tags,
   }),
   needs: ['principals'],
-  resource: ({ input }) => input.OpenIDConnectProviderArn,
+  resource: (asked) => resource(asked),
   async run({ input, place, principals }) {
     const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
     const { url: Url, clientIds: ClientIDList, thumbprints: ThumbprintList, createdAt: CreateDate } = found
@@ -94,12 +110,11 @@ const remove = iamAction({
   input: byArn,
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input }) => input.OpenIDConnectProviderArn,
+  resource: (asked) => resource(asked),
   async run({ input, place, principals }) {
     const text = input.OpenIDConnectProviderArn
-    const issuer = parseArn(text)?.resource.slice(prefix.length) ?? ''
     // One that is not there is deleted, as AWS has it.
-    const found = await principals.oidcProviders.find(place.account, issuer, { fresh: true })
+    const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
     if (found?.arn === text) await principals.oidcProviders.remove(found)
     return {}
   },
@@ -141,7 +156,7 @@ const clientIdActions = (
     input: struct({ OpenIDConnectProviderArn: required(arn), ClientID: required(clientId) }),
     output: struct({}),
     needs: ['principals'],
-    resource: ({ input }) => input.OpenIDConnectProviderArn,
+    resource: (asked) => resource(asked),
     async run({ input, place, principals }) {
       const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
       await principals.oidcProviders.replace({ ...found, clientIds: changed(found.clientIds, input.ClientID) })
@@ -157,7 +172,7 @@ const updateThumbprint = iamAction({
   input: struct({ OpenIDConnectProviderArn: required(arn), ThumbprintList: required(thumbprints) }),
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input }) => input.OpenIDConnectProviderArn,
+  resource: (asked) => resource(asked),
   async run({ input, place, principals }) {
     const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
     await principals.oidcProviders.replace({ ...found, thumbprints: [...new Set(input.ThumbprintList)] })

@@ -4,6 +4,7 @@ import {
   demandPolicy,
   demandSoundPolicy,
   demandVersion,
+  policyResource,
   versionId,
 } from '../../../lib/identity/managed-policies.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
@@ -28,7 +29,7 @@ const createPolicyVersion = iamAction({
   }),
   output: struct({ PolicyVersion: required(policyVersion) }),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, now, principals }) {
     demandSoundPolicy(input.PolicyDocument)
     const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
@@ -57,7 +58,7 @@ const getPolicyVersion = iamAction({
   input: ofVersion,
   output: struct({ PolicyVersion: required(policyVersion) }),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandPolicy(input.PolicyArn, place.account, principals)
     return { PolicyVersion: versionShown(demandVersion(policy, input.VersionId), policy) }
@@ -71,7 +72,7 @@ const deletePolicyVersion = iamAction({
   input: ofVersion,
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, now, principals }) {
     const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
     const { number } = demandVersion(policy, input.VersionId)
@@ -89,7 +90,7 @@ const listPolicyVersions = iamAction({
   input: struct({ PolicyArn: required(arn), ...page }),
   output: struct({ Versions: required(list(policyVersion)), ...pageEnd }),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandPolicy(input.PolicyArn, place.account, principals)
     const ordered = policy.versions.toReversed()
@@ -108,7 +109,7 @@ const setDefaultPolicyVersion = iamAction({
   input: ofVersion,
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input }) => input.PolicyArn,
+  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, now, principals }) {
     const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
     const { number } = demandVersion(policy, input.VersionId)

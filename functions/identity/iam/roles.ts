@@ -10,7 +10,7 @@ import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import type { Directory, Principals } from '../../../lib/identity/ports.ts'
 import { idsOf, isThere } from '../../../lib/identity/principals.ts'
 import { roleListed, roleShown } from '../../../lib/identity/shown.ts'
-import { withTags } from '../../../lib/identity/tags.ts'
+import { alsoTags, withTags } from '../../../lib/identity/tags.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { parseTrustPolicy, principalsIn } from '../../../lib/policy/policies.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
@@ -64,6 +64,7 @@ const createRole = iamAction({
   output: struct({ Role: required(role) }),
   needs: ['principals', 'directory', 'hsm'],
   resource: ({ input, place }) => iamArn(place, 'role', input.Path + input.RoleName),
+  also: alsoTags('iam:TagRole'),
   async run({ input, place, now, principals, directory, hsm }) {
     const { RoleName: name, Path, Description, PermissionsBoundary } = input
     demandPath('path', Path)

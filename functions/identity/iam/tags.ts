@@ -1,9 +1,10 @@
 import type { Place } from '../../../lib/arn.ts'
 import type { Role, User } from '../../../lib/identity/entities.ts'
 import { demandHolder, type HolderKind, holderNamed, roles, users } from '../../../lib/identity/holders.ts'
-import { demandOwnPolicy, demandPolicy } from '../../../lib/identity/managed-policies.ts'
+import { demandOwnPolicy, demandPolicy, policyResource } from '../../../lib/identity/managed-policies.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import type { Principals } from '../../../lib/identity/ports.ts'
+import type { On } from '../../../lib/identity/resources.ts'
 import { sorted, withoutTags, withTags } from '../../../lib/identity/tags.ts'
 import { slice } from '../../../lib/keys/pages.ts'
 import { type AnyOperation, iamAction } from '../../../lib/operation.ts'
@@ -22,7 +23,7 @@ interface Asked {
 interface Tagged {
   readonly title: string
   readonly members: Readonly<Record<never, AnyShape>>
-  readonly resource: (asked: Asked) => string | Promise<string>
+  readonly resource: (asked: Asked) => On | Promise<On>
   readonly read: (asked: Asked) => Promise<Tags>
   readonly change: (asked: Asked, changed: (tags: Tags) => Tags) => Promise<void>
 }
@@ -91,7 +92,7 @@ const arnIn = (input: object): string => String((input as { readonly PolicyArn?:
 const taggedPolicy: Tagged = {
   title: 'Policy',
   members: { PolicyArn: required(arn) },
-  resource: ({ input }) => arnIn(input),
+  resource: ({ input, ...asked }) => policyResource(arnIn(input), asked),
   read: async ({ input, place, principals }) => (await demandPolicy(arnIn(input), place.account, principals)).tags,
   async change({ input, place, principals }, changed) {
     const found = await demandOwnPolicy(arnIn(input), place.account, principals)

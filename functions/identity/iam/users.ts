@@ -1,13 +1,13 @@
 import { DeleteConflict, ValidationError } from '../../../lib/errors.ts'
 import { foldedName, iamArn } from '../../../lib/identity/entities.ts'
-import { demandFree, demandHolder, resourceOf, users } from '../../../lib/identity/holders.ts'
+import { demandFree, demandHolder, renamedResourceOf, resourceOf, users } from '../../../lib/identity/holders.ts'
 import { idBytes, uniqueId } from '../../../lib/identity/ids.ts'
 import { link } from '../../../lib/identity/links.ts'
 import { demandPolicy } from '../../../lib/identity/managed-policies.ts'
 import { demandPath } from '../../../lib/identity/names.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import { userListed, userShown } from '../../../lib/identity/shown.ts'
-import { withTags } from '../../../lib/identity/tags.ts'
+import { alsoTags, withTags } from '../../../lib/identity/tags.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
 import { arn, page, pageEnd, path, pathPrefix, tags, user, userName } from '../../../lib/schema/iam.ts'
@@ -21,6 +21,7 @@ const createUser = iamAction({
   output: struct({ User: required(user) }),
   needs: ['principals', 'hsm'],
   resource: ({ input, place }) => iamArn(place, 'user', input.Path + input.UserName),
+  also: alsoTags('iam:TagUser'),
   async run({ input, place, now, principals, hsm }) {
     const { UserName: name, Path, PermissionsBoundary } = input
     demandPath('path', Path)
@@ -57,8 +58,10 @@ const getUser = iamAction({
   input: struct({ UserName: userName }),
   output: struct({ User: required(user) }),
   needs: ['principals'],
-  resource: ({ input, caller, ...asked }) =>
-    input.UserName === undefined ? caller.arn : resourceOf(users, input.UserName, asked),
+  resource: ({ input, caller, ...asked }) => {
+    const { UserName = caller.type === 'User' ? caller.userName : undefined } = input
+    return UserName === undefined ? caller.arn : resourceOf(users, UserName, asked)
+  },
   async run({ input, caller, place, principals }) {
     if (input.UserName === undefined && caller.type === 'Root') {
       return { User: { Path: '/', UserId: caller.account, Arn: caller.arn, CreateDate: 0 } }
@@ -76,7 +79,8 @@ const updateUser = iamAction({
   input: struct({ UserName: required(userName), NewUserName: userName, NewPath: path }),
   output: struct({}),
   needs: ['principals'],
-  resource: ({ input, ...asked }) => resourceOf(users, input.UserName, asked),
+  resource: ({ input: { UserName, NewUserName: name, NewPath }, ...asked }) =>
+    renamedResourceOf(users, UserName, asked, { name, path: NewPath }),
   async run({ input, place, principals }) {
     const found = await demandHolder(users, input.UserName, { principals, place })
     const { NewUserName: name = found.name, NewPath = found.path } = input

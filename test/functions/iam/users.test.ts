@@ -289,7 +289,7 @@ describe('what users may do in IAM', () => {
       error: 'AccessDenied',
       status: 403,
       message:
-        `User: ${arnOf('user/bob')} is not authorized to perform: iam:CreateAccessKey on resource: ${arnOf('user/eve')} ` +
+        `User: ${arnOf('user/bob')} is not authorized to perform: iam:CreateAccessKey on resource: user eve ` +
         'because no identity-based policy allows the iam:CreateAccessKey action',
     })
     expect((await iam('ListUsers', {}, bob)).error).toBe('AccessDenied')
