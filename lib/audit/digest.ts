@@ -45,21 +45,36 @@ export const fingerprintOf = (spki: Uint8Array): string => hex(createHash('sha25
 
 export const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
-function runsOf(lines: readonly TrailLine[]): readonly Run[] {
-  const runs: [string, string, number, number][] = []
-  for (const { file, mark } of lines) {
-    const last = runs.at(-1)
-    if (last && last[0] === file && last[1] === mark.writer && last[2] + last[3] === mark.sequence) last[3]++
-    else runs.push([file, mark.writer, mark.sequence, 1])
+/** What a digest says of the records themselves: enough to seal them, without them. */
+export interface Window extends Pick<DigestBody, 'records' | 'root' | 'runs'>, Pick<Digest, 'leaves'> {}
+
+/** A window in the making: of each record it keeps the hash alone. */
+export class WindowDraft {
+  readonly #leaves: Uint8Array[] = []
+  readonly #runs: [string, string, number, number][] = []
+
+  get records(): number {
+    return this.#leaves.length
   }
-  return runs
+
+  /** Takes the next line in the trail's order. */
+  add({ file, mark, text }: TrailLine): void {
+    this.#leaves.push(leafHash(utf8(text)))
+    const last = this.#runs.at(-1)
+    if (last && last[0] === file && last[1] === mark.writer && last[2] + last[3] === mark.sequence) last[3]++
+    else this.#runs.push([file, mark.writer, mark.sequence, 1])
+  }
+
+  done(): Window {
+    const [leaves, runs] = [this.#leaves, this.#runs]
+    return { records: leaves.length, root: hex(rootOf(leaves)), runs, leaves: base64(joined(leaves)) }
+  }
 }
 
 type Sealing = Pick<DigestBody, 'number' | 'account' | 'region' | 'sealedAt' | 'previous' | 'missing' | 'key'>
 
-/** The digest of these lines, but for its signature. */
-export function unsignedDigest(lines: readonly TrailLine[], sealing: Sealing): Omit<Digest, 'signature'> {
-  const leaves = lines.map(({ text }) => leafHash(utf8(text)))
+/** The digest of this window, but for its signature. */
+export function unsignedDigest({ leaves, records, root, runs }: Window, sealing: Sealing): Omit<Digest, 'signature'> {
   const body: DigestBody = {
     version: 1,
     number: sealing.number,
@@ -67,13 +82,13 @@ export function unsignedDigest(lines: readonly TrailLine[], sealing: Sealing): O
     region: sealing.region,
     sealedAt: sealing.sealedAt,
     previous: sealing.previous,
-    records: lines.length,
-    root: hex(rootOf(leaves)),
-    runs: runsOf(lines),
+    records,
+    root,
+    runs,
     missing: sealing.missing,
     key: sealing.key,
   }
-  return { body: JSON.stringify(body), leaves: base64(joined(leaves)) }
+  return { body: JSON.stringify(body), leaves }
 }
 
 /** A place in the trail that a digest vouches for. */

@@ -3,7 +3,7 @@ import { utf8 } from '../bytes.ts'
 import { Conflict, type Hsm, type Materials } from '../ports.ts'
 import { base64, bodyHash, type DigestBody, fingerprintOf, firstPrevious, unsignedDigest } from './digest.ts'
 import { sealingKey } from './sealing-key.ts'
-import type { Trail } from './trail.ts'
+import type { StoredDigest, Trail } from './trail.ts'
 import type { HeadBody } from './verify.ts'
 
 interface SealingPorts {
@@ -19,22 +19,19 @@ interface At {
   readonly now: number
 }
 
-/** What one digest vouches for at most: it is made in one go, which requests must not notice. */
-const maxRecords = 1000
-
 /**
- * Seals up to 1,000 records that no digest has yet.
- * @returns how many they were, and whether there are more
+ * Seals what no digest has yet, up to a window of it.
+ * @param newest digest that there is
+ * @returns how many records they were, whether there are more, and the digest that is newest now
  * @throws Conflict when another run was first: its digest holds them
  */
-export async function sealNext(ports: SealingPorts, { account, region, now }: At) {
+async function sealNext(ports: SealingPorts, { account, region, now }: At, newest: StoredDigest | undefined) {
   const { trail } = ports
-  const newest = await trail.newestDigest()
-  const { lines, missing, cursor, more } = await trail.unsealed(newest?.cursor, maxRecords, now)
-  if (lines.length === 0 && Object.keys(missing).length === 0) return { records: 0, more }
+  const { window, missing, cursor, more } = await trail.unsealed(newest?.cursor, trail.windowRecords, now)
+  if (window.records === 0 && Object.keys(missing).length === 0) return { records: 0, more, newest }
   const key = await sealingKey(ports, account, now)
   const number = newest ? bodyOf(newest.digest.body).number + 1 : 1
-  const unsigned = unsignedDigest(lines, {
+  const unsigned = unsignedDigest(window, {
     number,
     account,
     region,
@@ -44,18 +41,22 @@ export async function sealNext(ports: SealingPorts, { account, region, now }: At
     key: fingerprintOf(key.publicKey),
   })
   const signature = base64(await key.sign(utf8(unsigned.body)))
-  await trail.addDigest({ number, cursor, digest: { ...unsigned, signature } })
-  return { records: lines.length, more }
+  const sealed: StoredDigest = { number, cursor, digest: { ...unsigned, signature } }
+  await trail.addDigest(sealed)
+  return { records: window.records, more, newest: sealed }
 }
 
 /**
  * Publishes which digests there are, after forgetting those of days before `keptSince`. Done again it says the same, so
  * a run that was cut short before it is made good by the next.
  */
-async function publish(ports: SealingPorts, { account, now }: At, keptSince: string | undefined): Promise<void> {
+async function publish(
+  ports: SealingPorts,
+  { account, now }: At,
+  newest: StoredDigest,
+  keptSince: string | undefined,
+): Promise<void> {
   const { trail } = ports
-  const newest = await trail.newestDigest()
-  if (!newest) return
   const { from = 1, remove } = await trail.prune(keptSince)
   const first = await trail.findDigest(from)
   const key = await sealingKey(ports, account, now)
@@ -88,12 +89,13 @@ export async function sealAll(world: SealingWorld, until: number) {
   let records = 0
   let more = true
   try {
+    let newest = await world.trail.newestDigest()
     while (more && world.now() < until) {
-      const sealed = await sealNext(world, at())
+      const sealed = await sealNext(world, at(), newest)
       records += sealed.records
-      more = sealed.more
+      ;({ more, newest } = sealed)
     }
-    await publish(world, at(), dayBefore(world.now(), world.auditKeepDays))
+    if (newest) await publish(world, at(), newest, dayBefore(world.now(), world.auditKeepDays))
   } catch (error) {
     if (!(error instanceof Conflict)) throw error
   }

@@ -1,11 +1,10 @@
-import type { Digest } from './digest.ts'
+import type { Digest, Window } from './digest.ts'
 import type { Lookup, LookupPage } from './lookup.ts'
-import type { Range, TrailLine } from './mark.ts'
+import type { Range } from './mark.ts'
 import type { Head } from './verify.ts'
 
 export interface Unsealed {
-  /** In the trail's order. */
-  readonly lines: readonly TrailLine[]
+  readonly window: Window
   /** Numbers passed over, by writer. */
   readonly missing: Readonly<Record<string, readonly Range[]>>
   /** Stands for everything up to here. */
@@ -22,6 +21,8 @@ export interface StoredDigest {
 
 /** The trail as it was written, and the digests that seal it. */
 export interface Trail {
+  /** How many records one digest is to vouch for at most. */
+  readonly windowRecords: number
   /** @param cursor of the newest digest; undefined when there is none */
   unsealed(cursor: string | undefined, limit: number, now: number): Promise<Unsealed>
   newestDigest(): Promise<StoredDigest | undefined>

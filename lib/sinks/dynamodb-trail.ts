@@ -1,7 +1,7 @@
 /** The trail in the audit table: read by writer and number, sealed by digestPartition in the same table. */
 import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
-import { base64, isPast } from '../audit/digest.ts'
+import { base64, isPast, WindowDraft } from '../audit/digest.ts'
 import { fileOfDay, isWithin, type Range, readLine, type TrailLine, uncovered } from '../audit/mark.ts'
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
@@ -28,6 +28,8 @@ interface Read {
 }
 
 const dayMs = 86_400_000
+/** A digest is one item, and made in one go. */
+const windowRecords = 1000
 /** A write under way has failed for its caller long before. */
 const graceMs = 120_000
 
@@ -103,23 +105,24 @@ export function dynamoTrail(client: DynamoDBClient, table: string): Trail {
   }
 
   return {
+    windowRecords,
     lookUp: (lookup) => lookUpInTable(documents, table, lookup),
     async unsealed(text, limit, now): Promise<Unsealed> {
       const cursor: Cursor = text === undefined ? { day: dayOf(now - dayMs), writers: {} } : JSON.parse(text)
-      const lines: TrailLine[] = []
+      const draft = new WindowDraft()
       const missing: Record<string, readonly Range[]> = {}
       const writers: Record<string, Sealed> = {}
       for (const writer of await writersSince(cursor.day, now)) {
         const sealed = cursor.writers[writer] ?? { last: 0, holes: [] }
-        const read = await readWriter(writer, sealed, limit - lines.length, now)
-        lines.push(...read.lines)
+        const read = await readWriter(writer, sealed, limit - draft.records, now)
+        for (const line of read.lines) draft.add(line)
         if (read.gaps.length > 0) missing[writer] = read.gaps
         writers[writer] = read.sealed
       }
-      const more = lines.length >= limit
+      const more = draft.records >= limit
       // Those of days long gone write no more; what is left over of them is sealed first.
       const day = more ? cursor.day : dayOf(now - dayMs)
-      return { lines, missing, cursor: JSON.stringify({ day, writers } satisfies Cursor), more }
+      return { window: draft.done(), missing, cursor: JSON.stringify({ day, writers } satisfies Cursor), more }
     },
     async newestDigest() {
       const answer = await documents.send(

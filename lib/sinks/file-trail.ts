@@ -1,24 +1,17 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { filesOf, isPast } from '../audit/digest.ts'
-import { fileOfDay, isCounting, placedLine, type Range, type TrailLine } from '../audit/mark.ts'
-import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
+import { fileOfDay } from '../audit/mark.ts'
+import type { StoredDigest, Trail } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
 import { lookUpInFiles } from './file-lookup.ts'
+import { dayFile, namesIn } from './file-window.ts'
+import { readWindowAside } from './window-thread.ts'
 
-/** How far the trail is sealed: bytes of the last day files, and the last number of each writer, with its last file. */
-interface Cursor {
-  readonly files: Readonly<Record<string, number>>
-  readonly writers: Readonly<Record<string, readonly [last: number, file: string]>>
-}
-
-const dayFile = /^audit-\d{4}-\d\d-\d\d\.jsonl$/
 const digestFile = /^\d{9}\.json$/
-const newline = 0x0a
-/** Two writers' clocks may disagree about which day it is. */
-const daysOpen = 2
-const chunkBytes = 1 << 20
+/** The digest is read as a whole; what it is made of, in a thread of its own. */
+const windowRecords = 10_000
 
 /**
  * The trail that the file sink wrote, and its digests beside it: `digests/000000001.json`, …, `head.json`,
@@ -31,6 +24,7 @@ export function fileTrail(directory: string): Trail {
     JSON.parse(await readFile(join(digests, name), 'utf8')) as StoredDigest
 
   return {
+    windowRecords,
     lookUp: (lookup) => lookUpInFiles(directory, lookup),
     async prune(before) {
       const names = await namesIn(digests, digestFile)
@@ -58,26 +52,19 @@ export function fileTrail(directory: string): Trail {
         },
       }
     },
-    async unsealed(cursor, limit) {
-      const from: Cursor = cursor === undefined ? { files: {}, writers: {} } : (JSON.parse(cursor) as Cursor)
-      const collected = new Collected(from)
-      for (const file of await namesIn(directory, dayFile)) {
-        const known = Object.keys(from.files)
-        const sealed = from.files[file] ?? (known.some((each) => each > file) ? undefined : 0)
-        if (sealed === undefined) continue
-        await collected.read(directory, file, sealed, limit)
-        if (collected.lines.length >= limit) break
-      }
-      return collected.result(limit)
-    },
+    unsealed: (cursor, limit) => readWindowAside(directory, cursor, limit),
     async newestDigest() {
       const newest = (await namesIn(digests, digestFile)).at(-1)
       if (newest === undefined) return undefined
       return read(newest)
     },
     async findDigest(number) {
-      const name = nameOf(number)
-      return (await namesIn(digests, digestFile)).includes(name) ? read(name) : undefined
+      try {
+        return await read(nameOf(number))
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        throw error
+      }
     },
     async addDigest(digest) {
       await mkdir(digests, { recursive: true, mode: 0o700 })
@@ -121,74 +108,5 @@ async function written(path: string, text: string, publish: (draft: string) => P
   } finally {
     await handle.close().catch(() => {})
     await rm(draft, { force: true })
-  }
-}
-
-async function namesIn(directory: string, pattern: RegExp): Promise<readonly string[]> {
-  try {
-    return (await readdir(directory)).filter((name) => pattern.test(name)).sort()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}
-
-class Collected {
-  readonly lines: TrailLine[] = []
-  readonly #files: Record<string, number>
-  readonly #writers: Record<string, readonly [last: number, file: string]>
-  readonly #missing: Record<string, Range[]> = {}
-
-  constructor({ files, writers }: Cursor) {
-    this.#files = { ...files }
-    this.#writers = { ...writers }
-  }
-
-  /** Whole lines from `offset` on, until there are `limit` in all: a line without its end is still being written. */
-  async read(directory: string, file: string, offset: number, limit: number): Promise<void> {
-    this.#files[file] = offset
-    const path = join(directory, file)
-    if ((await stat(path)).size <= offset) return
-    const handle = await open(path, 'r')
-    try {
-      let at = offset
-      let rest = Buffer.alloc(0)
-      for (;;) {
-        const { bytesRead, buffer } = await handle.read(Buffer.alloc(chunkBytes), 0, chunkBytes, at + rest.length)
-        if (bytesRead === 0) return
-        rest = Buffer.concat([rest, buffer.subarray(0, bytesRead)])
-        for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
-          this.#take(placedLine(file, at, rest.toString('utf8', 0, end)))
-          at += end + 1
-          this.#files[file] = at
-          rest = rest.subarray(end + 1)
-          if (this.lines.length >= limit) return
-        }
-      }
-    } finally {
-      await handle.close()
-    }
-  }
-
-  #take(line: TrailLine): void {
-    this.lines.push(line)
-    const { writer, sequence } = line.mark
-    if (!isCounting(writer)) return
-    const [last] = this.#writers[writer] ?? [0]
-    if (sequence > last + 1) this.#missing[writer] = [...(this.#missing[writer] ?? []), [last + 1, sequence - 1]]
-    this.#writers[writer] = [Math.max(last, sequence), line.file]
-  }
-
-  result(limit: number): Unsealed {
-    const files = Object.fromEntries(Object.entries(this.#files).sort().slice(-daysOpen))
-    // Each day has writers of its own.
-    const writers = Object.fromEntries(Object.entries(this.#writers).filter(([, [, file]]) => file in files))
-    const cursor: Cursor = { files, writers }
-    return {
-      lines: this.lines,
-      missing: this.#missing,
-      cursor: JSON.stringify(cursor),
-      more: this.lines.length >= limit,
-    }
   }
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { build } from 'esbuild'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { proofFor, verifyProof } from '../../../lib/audit/proof.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
@@ -72,6 +73,43 @@ describe('a trail that nobody touched', () => {
     sealed += (await seal()).records
     expect(sealed).toBe(420)
     expect((await verdict()).findings).toEqual([])
+    await writer.close()
+  })
+
+  test('is sealed in several windows where one does not hold it all', async () => {
+    const writer = aWriter()
+    await write(writer, some(20_001))
+    expect(await seal()).toEqual({ records: 20_001, more: false })
+    expect(await verdict()).toEqual(sound(20_001, 3))
+    await writer.close()
+  })
+
+  test('is read in the thread that asks where there is no other, as in a bundle', async () => {
+    const writer = aWriter()
+    await write(writer, some(3))
+    await writer.close()
+    const outfile = join(directory, 'bundled', 'file-trail.mjs')
+    await build({ entryPoints: ['lib/sinks/file-trail.ts'], bundle: true, platform: 'node', format: 'esm', outfile })
+    const { fileTrail: bundled } = (await import(outfile)) as { fileTrail: typeof fileTrail }
+    const here = await bundled(directory).unsealed(undefined, 10, now)
+    expect(here.window.records).toBe(3)
+    expect(here).toEqual(await fileTrail(directory).unsealed(undefined, 10, now))
+    expect(await bundled(directory).unsealed(here.cursor, 10, now)).toMatchObject({ window: { records: 0 } })
+  })
+
+  test('that cannot be read is not sealed, and whoever seals hears why', async () => {
+    await mkdir(join(directory, 'audit-2026-11-24.jsonl'))
+    await expect(seal()).rejects.toThrow('EISDIR')
+    await rm(join(directory, 'audit-2026-11-24.jsonl'), { recursive: true })
+    expect(await seal()).toEqual({ records: 0, more: false })
+  })
+
+  test('keeps lines that are longer than what is read at once', async () => {
+    const writer = aWriter()
+    const long = aRecord({ requestParameters: { policy: 'x'.repeat(1_500_000) } })
+    await write(writer, [...some(2), long, ...some(2)])
+    expect(await seal()).toEqual({ records: 5, more: false })
+    expect(await verdict()).toEqual(sound(5, 1))
     await writer.close()
   })
 
