@@ -73,6 +73,6 @@ const summary = {
   refusals: [...refusals],
   lost,
   torn: torn > 0,
-  sealed: unsealed.lines.length === lines.length,
+  sealed: unsealed.window.records === lines.length,
 }
 process.stdout.write(`${JSON.stringify(summary)}\n`)
