@@ -1,6 +1,7 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
 import { isGrantable } from '../lib/grants/operations.ts'
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
+import { restorationAt } from '../lib/store/whole.ts'
 import {
   documents,
   type Entry,
@@ -100,8 +101,9 @@ const onItems = (actions: readonly string[], items: readonly string[]): Statemen
 /** Who signs a request may be a user or a session of a role, with policies and groups. */
 const callers = ['GROUP#*', 'POLICY#*', 'ROLE#*', 'USER#*']
 
-/** The item that the health check asks for; it need not be there. */
-const checked = (kebab: string): readonly string[] => (kebab === frontDoor ? ['CHECK'] : [])
+/** Whether the table is half restored: every function asks before anything else, and none may say otherwise. */
+const restoration = [restorationAt.PK]
+const asksForRestoration = onItems(['dynamodb:GetItem'], restoration)
 
 const logs = (kebab: string): Statement => ({
   Effect: 'Allow',
@@ -179,7 +181,7 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
   return [
     onItems(
       lists ? ['dynamodb:GetItem', 'dynamodb:Query'] : ['dynamodb:GetItem'],
-      unique([...callers, ...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...checked(kebab)]),
+      unique([...callers, ...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...restoration]),
     ),
     ...(indexes.length > 0
       ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]
@@ -201,6 +203,7 @@ const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
   const items = unique(schedule.needs.flatMap((need: Capability) => access[need].items))
   return [
     onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
+    asksForRestoration,
     { Effect: 'Allow', Action: ['dynamodb:Query'], Resource: ['GSI1', 'GSI2'].map(indexArn) },
     writesTrail,
     tellsOfChanges,
@@ -213,6 +216,7 @@ const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
 /** Keys and their material, and no principal's: other Regions are known by their HSMs. */
 const peerStatements: readonly Statement[] = [
   onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], access.keyStore.items),
+  asksForRestoration,
   writesTrail,
   ...opensHsm(peers),
   logs(peers),

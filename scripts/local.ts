@@ -24,6 +24,8 @@ export async function prepareLocal(config: Config): Promise<string | undefined> 
   if (config.KEYSTEAD_HSM_PROFILE === 'softhsm') provisionToken(config)
   try {
     const world = await openWorld({ openHsm: isolated({ timeoutMs: config.KEYSTEAD_HSM_TIMEOUT_MS, log }) })
+    // Before anything is made for a store that nothing may be served from.
+    await world.check()
     const credentials = await ensureRootUser(world, config)
     if (config.KEYSTEAD_SEED !== undefined) await seed(world, config.KEYSTEAD_SEED, config)
     return credentials

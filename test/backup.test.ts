@@ -206,6 +206,7 @@ describe('restoring', () => {
     await expect(broken).rejects.toThrow('pulled out')
     expect((await allOf(directory)).length).toBeGreaterThan(32)
     await expect(restored(other, directory)).rejects.toThrow('The store is not empty')
+    await expect(backedUp(directory)).rejects.toThrow('The store is half restored: there is nothing whole to back up.')
     expect(await allOf(await restored(file, directory))).toEqual(await allOf(source))
   })
 

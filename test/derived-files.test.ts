@@ -142,6 +142,15 @@ describe('roles', () => {
     ])
     expect(JSON.stringify(statementsOf('DeleteAliasRole')[2])).toContain('"dynamodb:LeadingKeys":["ALIAS#*"]')
   })
+  test('whoever has the store can ask whether it is half restored, and nobody can say that it is not', () => {
+    for (const id of Object.keys(roles.Resources).filter((each) => each !== 'DocumentsRole')) {
+      const asked = statementsOf(id).filter((each) => JSON.stringify(each).includes('"RESTORE"'))
+      expect([id, asked.length]).toEqual([id, 1])
+      for (const { Action } of asked) {
+        expect(Action.filter((each) => !/^dynamodb:(?:GetItem|Query)$/.test(each))).toEqual([])
+      }
+    }
+  })
 })
 
 describe('the API description', () => {

@@ -10,6 +10,7 @@ import { keysIn } from './keys.ts'
 import { materialsIn } from './materials.ts'
 import { principalsIn } from './principals.ts'
 import { usesIn } from './uses.ts'
+import { onlyWhole } from './whole.ts'
 
 export type StoreOptions = StorePlace & {
   /** How old an answer may be that is not asked for fresh; 0 is never from memory. */
@@ -19,7 +20,7 @@ export type StoreOptions = StorePlace & {
 
 export interface OpenStore extends Records {
   readonly counters: Readonly<StoreCounters>
-  /** Resolves when the table answers. */
+  /** Resolves when the table answers, and is not half restored. */
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -30,13 +31,11 @@ const remembered = 20_000
 export async function openStore(options: StoreOptions): Promise<OpenStore> {
   const { client, table: name, close } = await connect(options)
   const counters = counted(client)
-  const table = openTable(client, name)
+  const table = onlyWhole(openTable(client, name), name)
   return {
     counters,
     ...cached(recordsIn(table), { ttlMs: options.cacheTtlMs, capacity: remembered, now: options.now }),
-    async check() {
-      await table.get({ PK: 'CHECK', SK: 'CHECK' })
-    },
+    check: table.check,
     async close() {
       client.destroy()
       await close()

@@ -3,7 +3,12 @@ import { createHash } from 'node:crypto'
 import { closeSync, createReadStream, fsyncSync, openSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Contents, StoredItem } from '../../lib/store/contents.ts'
+import { restorationAt } from '../../lib/store/whole.ts'
 import { Chain, type Head, itemToJson, macOf, type Origin, readLines, type Tail } from './lines.ts'
+
+/** Stands in the store while a backup is restored into it, and names which. */
+const markerKey = { PK: { S: restorationAt.PK }, SK: { S: restorationAt.SK } }
+const isMarker = (item: StoredItem): boolean => item.PK?.S === restorationAt.PK
 
 const kindOf = (item: StoredItem): string => item.type?.S ?? 'other'
 
@@ -44,9 +49,10 @@ const mostPasses = 6
  * found was there between them, all at once: nobody need stop, and nothing is half there.
  *
  * @param key that only tokens with the same roots derive
- * @throws Error when the store changes all the time
+ * @throws Error when the store changes all the time, or is itself half restored
  */
 export async function takeBackup(contents: Contents, file: string, head: Head, key: Uint8Array): Promise<Tail> {
+  if (await contents.get(markerKey)) throw new Error('The store is half restored: there is nothing whole to back up.')
   let before = await sumOf(contents)
   for (let pass = 1; pass < mostPasses; pass++) {
     const chain = new Chain(head)
@@ -92,9 +98,6 @@ export async function verifyBackup(file: string, origin: Origin, key: Uint8Array
 }
 
 const atOnce = 32
-/** Stands in the store while a backup is restored into it, and names which. */
-const markerKey = { PK: { S: 'RESTORE' }, SK: { S: 'RESTORE' } }
-const isMarker = (item: StoredItem): boolean => item.PK?.S === 'RESTORE'
 
 /** @throws Error when the store holds anything but the beginning of the same restoration */
 async function begin(contents: Contents, chain: string): Promise<void> {
