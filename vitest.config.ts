@@ -95,6 +95,7 @@ export default defineConfig({
         'test/e2e/lifecycle.test.ts',
         'test/e2e/recovery.test.ts',
         'test/e2e/regions.test.ts',
+        'test/e2e/tables.test.ts',
       ]),
     ],
   },

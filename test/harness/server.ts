@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { createTableIfMissing, tableDefinition } from '../../lib/store/table.ts'
 import type { Credentials } from './sign.ts'
+import { openTableServer, tableCredentials } from './table-server.ts'
 
 export type HostKind = 'local' | 'offline'
 
@@ -50,14 +50,12 @@ const exited = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
 async function tableFor(home: string): Promise<Readonly<Record<string, string>>> {
   const endpoint = process.env.KEYSTEAD_TEST_DYNAMODB_ENDPOINT
   if (endpoint === undefined) return {}
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
-  const client = new DynamoDBClient({ endpoint, region: 'us-east-1', credentials })
+  const { client, close } = await openTableServer()
   const table = basename(home)
   await createTableIfMissing(client, tableDefinition(table))
-  client.destroy()
+  await close()
   return {
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    ...tableCredentials,
     KEYSTEAD_STORE: 'dynamodb',
     KEYSTEAD_DYNAMODB_ENDPOINT: endpoint,
     KEYSTEAD_TABLE: table,

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DueKind, dueSortValue } from '../../../lib/keys/due.ts'
 import type { Key } from '../../../lib/keys/key.ts'
 import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
 import { openStore, recordsIn } from '../../../lib/store/store.ts'
-import { createTableIfMissing, tableDefinition } from '../../../lib/store/table.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { memoryTable } from '../../harness/memory-table.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
+import { openTableServer, tableCredentials, tableServerKind } from '../../harness/table-server.ts'
 import { keepsGrants } from './grants.contract.ts'
 import { keepsPrincipals } from './principals.contract.ts'
+
+// The client that the store makes finds its credentials where a deployment has them.
+Object.assign(process.env, tableCredentials)
 
 interface Opened {
   readonly store: Records
@@ -31,17 +33,19 @@ async function embedded(cacheTtlMs: number): Promise<Opened> {
   }
 }
 
-const endpoint = process.env.KEYSTEAD_TEST_DYNAMODB_ENDPOINT
-
-async function server(): Promise<Opened> {
-  const region = process.env.AWS_REGION ?? 'us-east-1'
-  const table = process.env.KEYSTEAD_TEST_DYNAMODB_TABLE ?? 'keystead-test'
-  const at = { region, ...(endpoint !== undefined && { endpoint }) }
-  const client = new DynamoDBClient(at)
-  await createTableIfMissing(client, tableDefinition(table))
-  client.destroy()
-  const store = await openStore({ kind: 'dynamodb', ...at, table, cacheTtlMs: 0, now: Date.now })
-  return { store, close: () => store.close() }
+async function onServer(): Promise<Opened> {
+  const tables = await openTableServer()
+  const name = `keystead-${randomUUID()}`
+  await tables.makeTables(name)
+  const at = { region: 'us-east-1', endpoint: tables.endpoint, table: name }
+  const store = await openStore({ kind: 'dynamodb', ...at, cacheTtlMs: 0, now: Date.now })
+  return {
+    store,
+    close: async () => {
+      await store.close()
+      await tables.close()
+    },
+  }
 }
 
 async function all<T>(list: (page: PageRequest) => Promise<Page<T>>, sortValue: (item: T) => string, limit: number) {
@@ -57,17 +61,13 @@ async function all<T>(list: (page: PageRequest) => Promise<Page<T>>, sortValue: 
 
 const accountOfItsOwn = () => String(Math.floor(Math.random() * 1e12)).padStart(12, '0')
 const idOf = ({ id }: Key) => id
-const unset = endpoint === undefined
 
 describe('in memory', () => keepsTheContract(async () => ({ store: memoryStore(), close: async () => {} })))
 describe("in memory, as the table's items", () =>
   keepsTheContract(async () => ({ store: recordsIn(memoryTable(new Map())), close: async () => {} })))
 describe('embedded', () => keepsTheContract(() => embedded(0)))
 describe('embedded, behind the cache', () => keepsTheContract(() => embedded(60_000)))
-describe.skipIf(unset)(
-  `on the server that KEYSTEAD_TEST_DYNAMODB_ENDPOINT names${unset ? ' (not set, so not run)' : ''}`,
-  () => keepsTheContract(server),
-)
+describe(`on a table of ${tableServerKind}`, () => keepsTheContract(onServer))
 
 function keepsTheContract(open: () => Promise<Opened>): void {
   let opened: Opened
