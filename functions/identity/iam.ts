@@ -1,11 +1,12 @@
 import { serveForms } from '../../lib/http/serve.ts'
 import type { AnyOperation } from '../../lib/operation.ts'
 import { iam } from '../../lib/services.ts'
+import { absentActions } from './iam/absent.ts'
 import { accessKeyActions } from './iam/access-keys.ts'
+import { accountActions } from './iam/account.ts'
 import { attachedPolicyActions } from './iam/attached-policies.ts'
 import { groupActions } from './iam/groups.ts'
 import { inlinePolicyActions } from './iam/inline-policies.ts'
-import { loginCredentialActions } from './iam/login-credentials.ts'
 import { managedPolicyActions } from './iam/managed-policies.ts'
 import { oidcProviderActions } from './iam/oidc-providers.ts'
 import { policyVersionActions } from './iam/policy-versions.ts'
@@ -17,7 +18,8 @@ import { userActions } from './iam/users.ts'
 const actions: readonly AnyOperation[] = [
   ...userActions,
   ...accessKeyActions,
-  ...loginCredentialActions,
+  ...absentActions,
+  ...accountActions,
   ...groupActions,
   ...roleActions,
   ...inlinePolicyActions,

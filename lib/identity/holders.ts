@@ -21,27 +21,16 @@ export interface HolderKind<T extends PolicyHolder> {
   readonly nameQuota: number
 }
 
-export const users: HolderKind<User> = {
-  title: 'User',
-  type: 'user',
-  entitiesOf: (principals) => principals.users,
-  inlineQuota: 2048,
-  nameQuota: 64,
-}
-export const roles: HolderKind<Role> = {
-  title: 'Role',
-  type: 'role',
-  entitiesOf: (principals) => principals.roles,
-  inlineQuota: 10_240,
-  nameQuota: 64,
-}
-export const groups: HolderKind<Group> = {
-  title: 'Group',
-  type: 'group',
-  entitiesOf: (principals) => principals.groups,
-  inlineQuota: 5120,
-  nameQuota: 128,
-}
+const kindOf = <T extends PolicyHolder>(
+  title: HolderKind<T>['title'],
+  type: HolderKind<T>['type'],
+  entitiesOf: HolderKind<T>['entitiesOf'],
+  { inlineQuota, nameQuota }: Pick<HolderKind<T>, 'inlineQuota' | 'nameQuota'>,
+): HolderKind<T> => ({ title, type, entitiesOf, inlineQuota, nameQuota })
+
+export const users = kindOf<User>('User', 'user', ({ users }) => users, { inlineQuota: 2048, nameQuota: 64 })
+export const roles = kindOf<Role>('Role', 'role', ({ roles }) => roles, { inlineQuota: 10_240, nameQuota: 64 })
+export const groups = kindOf<Group>('Group', 'group', ({ groups }) => groups, { inlineQuota: 5120, nameQuota: 128 })
 
 /** Who asks for whom. */
 export interface Asked {
@@ -115,9 +104,11 @@ export function withInline<T extends PolicyHolder>(kind: HolderKind<T>, holder: 
   return inline
 }
 
+export const trustQuota = 2048
+
 /** A trust policy's quota. @throws LimitExceeded */
 export function demandTrustLength(text: string): void {
-  if (lengthOf(text) > 2048) throw new LimitExceeded('Cannot exceed quota for ACLSizePerRole: 2048')
+  if (lengthOf(text) > trustQuota) throw new LimitExceeded(`Cannot exceed quota for ACLSizePerRole: ${trustQuota}`)
 }
 
 /**

@@ -59,8 +59,9 @@ export async function referencesTo(target: string, at: Principals): Promise<read
   return references
 }
 
-export async function usesOf(target: string, at: Principals) {
-  const references = await referencesTo(target, at)
+/** @param account whose users, roles and groups count: AWS's own policies are everyone's */
+export async function usesOf(target: string, at: Principals, account: string) {
+  const references = (await referencesTo(target, at)).filter(({ from }) => from.account === account)
   const count = (kind: Link['kind']) => references.filter((each) => each.kind === kind).length
   return { attachments: count('attached'), boundaries: count('boundary') }
 }

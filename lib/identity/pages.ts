@@ -18,9 +18,10 @@ export function pageOf({ MaxItems: limit = 100, Marker }: PageInput): PageReques
   return { limit, after }
 }
 
+export const markerOf = (end: string | undefined) =>
+  end === undefined ? { IsTruncated: false } : { IsTruncated: true, Marker: markerFor(tag, end) }
+
 export function endOf<T>({ items, more }: Page<T>, sortValue: (item: T) => string) {
   const last = items.at(-1)
-  return more && last !== undefined
-    ? { IsTruncated: true, Marker: markerFor(tag, sortValue(last)) }
-    : { IsTruncated: false }
+  return markerOf(more && last !== undefined ? sortValue(last) : undefined)
 }

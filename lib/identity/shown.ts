@@ -7,12 +7,15 @@ import { sorted } from './tags.ts'
 export const encodedDocument = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
-const boundaryShown = (boundary: PolicyReference | undefined) =>
+export const boundaryShown = (boundary: PolicyReference | undefined) =>
   boundary && {
     PermissionsBoundary: { PermissionsBoundaryType: 'Policy', PermissionsBoundaryArn: boundary.arn },
   }
-const tagsShown = (tags: Readonly<Record<string, string>>) =>
+export const tagsShown = (tags: Readonly<Record<string, string>>) =>
   Object.keys(tags).length > 0 ? { Tags: sorted(tags) } : undefined
+
+const nameIn = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1)
+export const attachedShown = ({ arn }: PolicyReference) => ({ PolicyName: nameIn(arn), PolicyArn: arn })
 
 export const userListed = ({ path, name, id, arn, createdAt }: User) => ({
   Path: path,

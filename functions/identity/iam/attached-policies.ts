@@ -4,6 +4,7 @@ import { demandHolder, groups, type HolderKind, holderNamed, roles, users } from
 import { link, unlink } from '../../../lib/identity/links.ts'
 import { demandPolicy } from '../../../lib/identity/managed-policies.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
+import { attachedShown } from '../../../lib/identity/shown.ts'
 import { slice } from '../../../lib/keys/pages.ts'
 import { type AnyOperation, iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
@@ -11,7 +12,6 @@ import { arn, attachedPolicy, page, pageEnd, pathPrefix } from '../../../lib/sch
 import { required } from '../../../lib/schema/shape.ts'
 
 const atMost = 10
-const policyName = (policyArn: string): string => policyArn.slice(policyArn.lastIndexOf('/') + 1)
 const policyPath = (policyArn: string): string =>
   policyArn.slice(policyArn.indexOf('/'), policyArn.lastIndexOf('/') + 1)
 
@@ -78,8 +78,7 @@ function attachmentActionsOf<T extends PolicyHolder>(kind: HolderKind<T>): reado
       const fits = attached.filter((each) => policyPath(each.arn).startsWith(input.PathPrefix))
       const sorted = fits.toSorted((a, b) => (a.arn < b.arn ? -1 : 1))
       const found = slice(sorted, (each) => each.arn, pageOf(input))
-      const shown = found.items.map((each) => ({ PolicyName: policyName(each.arn), PolicyArn: each.arn }))
-      return { AttachedPolicies: shown, ...endOf(found, (each) => each.arn) }
+      return { AttachedPolicies: found.items.map(attachedShown), ...endOf(found, (each) => each.arn) }
     },
   })
 

@@ -87,7 +87,7 @@ const getPolicy = iamAction({
   resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
   async run({ input, place, principals }) {
     const policy = await demandPolicy(input.PolicyArn, place.account, principals)
-    return { Policy: policyShown(policy, await usesOf(policy.id, principals)) }
+    return { Policy: policyShown(policy, await usesOf(policy.id, principals, place.account)) }
   },
 })
 
@@ -137,7 +137,9 @@ const listPolicies = iamAction({
     // AWS's own come with the first page, and beside the account's.
     const aws = Scope === 'Local' || asked.after !== undefined ? [] : awsPolicies
     const shown = [...aws, ...own.items].filter((each) => each.path.startsWith(PathPrefix))
-    const used = await Promise.all(shown.map(async (each) => ({ each, uses: await usesOf(each.id, principals) })))
+    const used = await Promise.all(
+      shown.map(async (each) => ({ each, uses: await usesOf(each.id, principals, place.account) })),
+    )
     const policies = used.filter(({ uses }) => !OnlyAttached || uses.attachments > 0)
     return {
       Policies: policies.map(({ each, uses }) => policyListed(each, uses)),

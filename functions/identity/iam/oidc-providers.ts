@@ -1,8 +1,6 @@
-import { parseArn } from '../../../lib/arn.ts'
-import { EntityAlreadyExists, InvalidInput, NoSuchEntity } from '../../../lib/errors.ts'
-import { iamArn, type OidcProvider } from '../../../lib/identity/entities.ts'
-import type { Asked } from '../../../lib/identity/holders.ts'
-import { resourceTags } from '../../../lib/identity/resources.ts'
+import { EntityAlreadyExists, InvalidInput, LimitExceeded } from '../../../lib/errors.ts'
+import { iamArn } from '../../../lib/identity/entities.ts'
+import { demandProvider, findProvider, providerResource } from '../../../lib/identity/oidc-providers.ts'
 import { alsoTags, sorted, withTags } from '../../../lib/identity/tags.ts'
 import { iamAction } from '../../../lib/operation.ts'
 import { list, struct } from '../../../lib/schema/collections.ts'
@@ -12,39 +10,16 @@ import { required, withDefault } from '../../../lib/schema/shape.ts'
 
 const url = string({ min: 1, max: 255 })
 const clientId = string({ min: 1, max: 255 })
-const clientIds = list(clientId, { max: 100 })
+const atMost = 100
+const clientIds = list(clientId, { max: atMost })
 const thumbprints = list(string({ min: 40, max: 40 }), { max: 5 })
 const byArn = struct({ OpenIDConnectProviderArn: required(arn) })
-const prefix = 'oidc-provider/'
 
 /** The issuer without its scheme; a query or a fragment is in no issuer's name. */
 function issuerOf(text: string): string {
   const issuer = /^https:\/\/([a-z0-9.-]+(?::\d{1,5})?(?:\/[\w.~%+=@,-]+)*\/?)$/i.exec(text)?.[1]
   if (issuer === undefined) throw new InvalidInput('Invalid Open ID Connect Provider URL')
   return issuer
-}
-
-function issuerIn(arn: string): string {
-  const named = parseArn(arn)
-  return named?.resource.startsWith(prefix) ? named.resource.slice(prefix.length) : ''
-}
-
-/** @throws NoSuchEntity */
-async function demandProvider(text: string, { principals, place }: Asked): Promise<OidcProvider> {
-  const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
-  if (found?.arn !== text) throw new NoSuchEntity(`OpenIDConnect Provider not found for arn ${text}`)
-  return found
-}
-
-/** What policies are asked about: its ARN, and its tags. */
-async function resource({
-  input,
-  principals,
-  place,
-}: Asked & { readonly input: { OpenIDConnectProviderArn: string } }) {
-  const { OpenIDConnectProviderArn: text } = input
-  const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
-  return { arns: [text], context: resourceTags(found?.arn === text ? found.tags : {}) }
 }
 
 const create = iamAction({
@@ -66,6 +41,9 @@ const create = iamAction({
     const { account } = place
     if (await principals.oidcProviders.find(account, issuer, { fresh: true })) {
       throw new EntityAlreadyExists(`Provider with url ${input.Url} already exists.`)
+    }
+    if ((await principals.oidcProviders.list(account, { limit: atMost })).items.length >= atMost) {
+      throw new LimitExceeded(`Cannot exceed quota for OpenIdConnectProvidersPerAccount: ${atMost}`)
     }
     const provider = {
       account,
@@ -95,7 +73,7 @@ const get = iamAction({
     Tags: tags,
   }),
   needs: ['principals'],
-  resource: (asked) => resource(asked),
+  resource: ({ input, ...asked }) => providerResource(input.OpenIDConnectProviderArn, asked),
   async run({ input, place, principals }) {
     const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
     const { url: Url, clientIds: ClientIDList, thumbprints: ThumbprintList, createdAt: CreateDate } = found
@@ -110,12 +88,11 @@ const remove = iamAction({
   input: byArn,
   output: struct({}),
   needs: ['principals'],
-  resource: (asked) => resource(asked),
+  resource: ({ input, ...asked }) => providerResource(input.OpenIDConnectProviderArn, asked),
   async run({ input, place, principals }) {
-    const text = input.OpenIDConnectProviderArn
     // One that is not there is deleted, as AWS has it.
-    const found = await principals.oidcProviders.find(place.account, issuerIn(text), { fresh: true })
-    if (found?.arn === text) await principals.oidcProviders.remove(found)
+    const found = await findProvider(input.OpenIDConnectProviderArn, { principals, place })
+    if (found) await principals.oidcProviders.remove(found)
     return {}
   },
 })
@@ -129,7 +106,6 @@ const listAll = iamAction({
   needs: ['principals'],
   resource: ({ place }) => iamArn(place, 'oidc-provider', '/*'),
   async run({ place, principals }) {
-    // An account has at most a hundred.
     const { items } = await principals.oidcProviders.list(place.account, { limit: 1000 })
     return { OpenIDConnectProviderList: items.map((each) => ({ Arn: each.arn })) }
   },
@@ -156,10 +132,14 @@ const clientIdActions = (
     input: struct({ OpenIDConnectProviderArn: required(arn), ClientID: required(clientId) }),
     output: struct({}),
     needs: ['principals'],
-    resource: (asked) => resource(asked),
+    resource: ({ input, ...asked }) => providerResource(input.OpenIDConnectProviderArn, asked),
     async run({ input, place, principals }) {
       const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
-      await principals.oidcProviders.replace({ ...found, clientIds: changed(found.clientIds, input.ClientID) })
+      const clientIds = changed(found.clientIds, input.ClientID)
+      if (clientIds.length > atMost) {
+        throw new LimitExceeded(`Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: ${atMost}`)
+      }
+      await principals.oidcProviders.replace({ ...found, clientIds })
       return {}
     },
   }),
@@ -172,7 +152,7 @@ const updateThumbprint = iamAction({
   input: struct({ OpenIDConnectProviderArn: required(arn), ThumbprintList: required(thumbprints) }),
   output: struct({}),
   needs: ['principals'],
-  resource: (asked) => resource(asked),
+  resource: ({ input, ...asked }) => providerResource(input.OpenIDConnectProviderArn, asked),
   async run({ input, place, principals }) {
     const found = await demandProvider(input.OpenIDConnectProviderArn, { principals, place })
     await principals.oidcProviders.replace({ ...found, thumbprints: [...new Set(input.ThumbprintList)] })

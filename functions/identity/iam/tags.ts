@@ -2,6 +2,7 @@ import type { Place } from '../../../lib/arn.ts'
 import type { Role, User } from '../../../lib/identity/entities.ts'
 import { demandHolder, type HolderKind, holderNamed, roles, users } from '../../../lib/identity/holders.ts'
 import { demandOwnPolicy, demandPolicy, policyResource } from '../../../lib/identity/managed-policies.ts'
+import { demandProvider, providerResource } from '../../../lib/identity/oidc-providers.ts'
 import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import type { Principals } from '../../../lib/identity/ports.ts'
 import type { On } from '../../../lib/identity/resources.ts'
@@ -22,6 +23,7 @@ interface Asked {
 /** Something that has tags, and how an action names it. */
 interface Tagged {
   readonly title: string
+  readonly called: string
   readonly members: Readonly<Record<never, AnyShape>>
   readonly resource: (asked: Asked) => On | Promise<On>
   readonly read: (asked: Asked) => Promise<Tags>
@@ -29,11 +31,11 @@ interface Tagged {
 }
 
 /** The same three actions for whatever has tags. */
-function tagActionsOf({ title, members, resource, read, change }: Tagged): readonly AnyOperation[] {
+function tagActionsOf({ title, called, members, resource, read, change }: Tagged): readonly AnyOperation[] {
   const tag = iamAction({
     name: `Tag${title}`,
     readOnly: false,
-    summary: `Adds tags to a ${title.toLowerCase()}.`,
+    summary: `Adds tags to a ${called}.`,
     input: struct({ ...members, Tags: required(tags) }),
     output: struct({}),
     needs: ['principals'],
@@ -46,7 +48,7 @@ function tagActionsOf({ title, members, resource, read, change }: Tagged): reado
   const untag = iamAction({
     name: `Untag${title}`,
     readOnly: false,
-    summary: `Removes tags from a ${title.toLowerCase()}.`,
+    summary: `Removes tags from a ${called}.`,
     input: struct({ ...members, TagKeys: required(tagKeys) }),
     output: struct({}),
     needs: ['principals'],
@@ -59,7 +61,7 @@ function tagActionsOf({ title, members, resource, read, change }: Tagged): reado
   const listTags = iamAction({
     name: `List${title}Tags`,
     readOnly: true,
-    summary: `Lists the tags of a ${title.toLowerCase()}.`,
+    summary: `Lists the tags of a ${called}.`,
     input: struct({ ...members, ...page }),
     output: struct({ Tags: required(tags), ...pageEnd }),
     needs: ['principals'],
@@ -78,6 +80,7 @@ function taggedHolder<T extends User | Role>(kind: HolderKind<T>): Tagged {
   const find = ({ input, ...asked }: Asked) => demandHolder(kind, nameIn(input), asked)
   return {
     title: kind.title,
+    called: kind.type,
     members,
     resource,
     read: async (asked) => (await find(asked)).tags,
@@ -91,6 +94,7 @@ function taggedHolder<T extends User | Role>(kind: HolderKind<T>): Tagged {
 const arnIn = (input: object): string => String((input as { readonly PolicyArn?: string }).PolicyArn)
 const taggedPolicy: Tagged = {
   title: 'Policy',
+  called: 'managed policy',
   members: { PolicyArn: required(arn) },
   resource: ({ input, ...asked }) => policyResource(arnIn(input), asked),
   read: async ({ input, place, principals }) => (await demandPolicy(arnIn(input), place.account, principals)).tags,
@@ -100,4 +104,18 @@ const taggedPolicy: Tagged = {
   },
 }
 
-export const tagActions = [taggedHolder(users), taggedHolder(roles), taggedPolicy].flatMap(tagActionsOf)
+const providerIn = (input: object): string =>
+  String((input as { readonly OpenIDConnectProviderArn?: string }).OpenIDConnectProviderArn)
+const taggedProvider: Tagged = {
+  title: 'OpenIDConnectProvider',
+  called: 'OpenID Connect provider',
+  members: { OpenIDConnectProviderArn: required(arn) },
+  resource: ({ input, ...asked }) => providerResource(providerIn(input), asked),
+  read: async ({ input, ...asked }) => (await demandProvider(providerIn(input), asked)).tags,
+  async change({ input, ...asked }, changed) {
+    const found = await demandProvider(providerIn(input), asked)
+    await asked.principals.oidcProviders.replace({ ...found, tags: changed(found.tags) })
+  },
+}
+
+export const tagActions = [taggedHolder(users), taggedHolder(roles), taggedPolicy, taggedProvider].flatMap(tagActionsOf)
