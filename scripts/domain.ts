@@ -183,4 +183,4 @@ function main(): void {
   }
 }
 
-if (import.meta.main) runCommand(main)
+if (import.meta.main) await runCommand(main)

@@ -9,6 +9,9 @@
  * --escrow `escrow.json`: the same keys, each encrypted to that RSA key. Keep copies of all three, apart: a lost root
  * is every key lost. Nobody knows the security officer's PIN.
  *
+ * With KEYSTEAD_HSM_PROFILE of another vendor's, the token stands already: the vendor's tool has initialised it, and set
+ * its label and PIN. It is given the keys, and <directory> holds `escrow.json` alone.
+ *
  * Only koffi can do this: a root is locked by CKA_UNWRAP_TEMPLATE, an array of pointers that pkcs11js cannot pass.
  */
 import { createHash, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
@@ -29,7 +32,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import koffi from 'koffi'
 import { hex } from '../lib/bytes.ts'
-import { readConfig } from '../lib/config.ts'
+import { type Config, readConfig } from '../lib/config.ts'
 import {
   attribute,
   keyType,
@@ -45,7 +48,7 @@ import {
 import { isAlive, softHsmConfiguration } from '../lib/hsm/private-copy.ts'
 import { parseRootName } from '../lib/hsm/roots.ts'
 import { type Use, uses } from '../lib/hsm/uses.ts'
-import { hsmModuleOf } from '../lib/runtime.ts'
+import { hsmModuleOf, hsmOptions } from '../lib/runtime.ts'
 
 export interface ProvisionOptions extends TokenPlace {
   /** PEM of an RSA public key whose holder can restore the keys on another token. */
@@ -63,7 +66,7 @@ export interface Provisioned {
 /** Keys that belong together: each born extractable, sent to each recipient, destroyed, and settled under its locks. */
 export type KeySet = readonly { readonly label: string; readonly kind: 'root' | 'binding' }[]
 
-const regionalKeys: KeySet = [
+export const regionalKeys: KeySet = [
   { label: 'regional-1', kind: 'root' },
   { label: 'binding-1', kind: 'binding' },
 ]
@@ -265,9 +268,10 @@ export function settleKeys(
   session: number,
   keys: KeySet,
   recipients: readonly KeyObject[],
+  { keyWrap = mechanism.aesKeyWrapPad, keep = () => undefined }: SettleOptions = {},
 ): readonly SentKey[] {
   const transfer = token.generateKeyPair(session)
-  return keys.map(({ label, kind }) => {
+  const made = keys.map(({ label, kind }) => {
     const newborn = token.generate(session, births[kind].mechanism, births[kind].template)
     const sent = recipients.map((recipient): [string, string] => {
       const handle = token.create(session, publicKeyTemplate(recipient))
@@ -275,9 +279,18 @@ export function settleKeys(
     })
     const own = token.wrapTo(session, transfer.publicKey, newborn)
     token.destroy(session, newborn)
-    settleKey(token, session, transfer.privateKey, { label, kind }, own)
-    return { label, sent: new Map(sent) }
+    return { label, kind, own, sent: new Map(sent) }
   })
+  keep(made)
+  for (const key of made) settleKey(token, session, transfer.privateKey, key, key.own, keyWrap)
+  return made
+}
+
+export interface SettleOptions {
+  /** What the roots wrap by. */
+  readonly keyWrap?: number
+  /** Called with what the recipients get before any of the keys is there to stay. */
+  readonly keep?: (sent: readonly SentKey[]) => void
 }
 
 export function settleKey(
@@ -286,8 +299,9 @@ export function settleKey(
   privateKey: number,
   { label, kind }: KeySet[number],
   wrapped: Uint8Array,
+  keyWrap: number = mechanism.aesKeyWrapPad,
 ): void {
-  token.unwrap(session, privateKey, wrapped, [...births[kind].settled, ...named(label)])
+  token.unwrap(session, privateKey, wrapped, [...births[kind].settled, only(kind, keyWrap), ...named(label)])
 }
 
 /** A key from escrow for as long as this session lasts. It is under no label: nothing finds it by one. */
@@ -297,7 +311,11 @@ export const borrowKey = (
   privateKey: number,
   kind: KeySet[number]['kind'],
   wrapped: Uint8Array,
-): number => token.unwrap(session, privateKey, wrapped, births[kind].borrowed)
+): number => token.unwrap(session, privateKey, wrapped, [...births[kind].borrowed, only(kind, mechanism.aesKeyWrapPad)])
+
+/** The one mechanism that a key is for. */
+const only = (kind: KeySet[number]['kind'], keyWrap: number): Attribute =>
+  bytes(attribute.allowedMechanisms, ulong(kind === 'root' ? keyWrap : mechanism.hmacSha256))
 
 const named = (label: string) => [bytes(attribute.label, Buffer.from(label)), bytes(attribute.id, Buffer.from(label))]
 
@@ -388,15 +406,8 @@ const kept = (inToken: boolean) => [
   flag(attribute.private, true),
   ...sensitiveForEver,
 ]
-const rootAttributes = [
-  number(attribute.keyType, keyType.aes),
-  bytes(attribute.allowedMechanisms, ulong(mechanism.aesKeyWrapPad)),
-]
-const bindingAttributes = [
-  number(attribute.keyType, keyType.genericSecret),
-  ...usage('sign'),
-  bytes(attribute.allowedMechanisms, ulong(mechanism.hmacSha256)),
-]
+const rootAttributes = [number(attribute.keyType, keyType.aes)]
+const bindingAttributes = [number(attribute.keyType, keyType.genericSecret), ...usage('sign')]
 
 const births = {
   root: {
@@ -454,7 +465,7 @@ export type Token = ReturnType<typeof bind>
 type CType = string | ReturnType<typeof koffi.struct> | ReturnType<typeof koffi.out>
 
 /** Runs `work` between C_Initialize and C_Finalize: the process must not use the module otherwise. */
-function inModule<T>(path: string, work: (token: Token) => T): T {
+export function inModule<T>(path: string, work: (token: Token) => T): T {
   const token = bind(path)
   token.start()
   try {
@@ -471,12 +482,87 @@ export function sessionBeside(path: string, tokenLabel: string): { token: Token;
   return { token, session, close: () => token.close(session) }
 }
 
+/** In the order of CK_FUNCTION_LIST, as far as it is needed. */
+const functionNames = [
+  'C_Initialize',
+  'C_Finalize',
+  'C_GetInfo',
+  'C_GetFunctionList',
+  'C_GetSlotList',
+  'C_GetSlotInfo',
+  'C_GetTokenInfo',
+  'C_GetMechanismList',
+  'C_GetMechanismInfo',
+  'C_InitToken',
+  'C_InitPIN',
+  'C_SetPIN',
+  'C_OpenSession',
+  'C_CloseSession',
+  'C_CloseAllSessions',
+  'C_GetSessionInfo',
+  'C_GetOperationState',
+  'C_SetOperationState',
+  'C_Login',
+  'C_Logout',
+  'C_CreateObject',
+  'C_CopyObject',
+  'C_DestroyObject',
+  'C_GetObjectSize',
+  'C_GetAttributeValue',
+  'C_SetAttributeValue',
+  'C_FindObjectsInit',
+  'C_FindObjects',
+  'C_FindObjectsFinal',
+  'C_EncryptInit',
+  'C_Encrypt',
+  'C_EncryptUpdate',
+  'C_EncryptFinal',
+  'C_DecryptInit',
+  'C_Decrypt',
+  'C_DecryptUpdate',
+  'C_DecryptFinal',
+  'C_DigestInit',
+  'C_Digest',
+  'C_DigestUpdate',
+  'C_DigestKey',
+  'C_DigestFinal',
+  'C_SignInit',
+  'C_Sign',
+  'C_SignUpdate',
+  'C_SignFinal',
+  'C_SignRecoverInit',
+  'C_SignRecover',
+  'C_VerifyInit',
+  'C_Verify',
+  'C_VerifyUpdate',
+  'C_VerifyFinal',
+  'C_VerifyRecoverInit',
+  'C_VerifyRecover',
+  'C_DigestEncryptUpdate',
+  'C_DecryptDigestUpdate',
+  'C_SignEncryptUpdate',
+  'C_DecryptVerifyUpdate',
+  'C_GenerateKey',
+  'C_GenerateKeyPair',
+  'C_WrapKey',
+  'C_UnwrapKey',
+] as const
+
+/** What a module must export: where its functions are. Some export nothing else. */
+function functionsOf(path: string): (name: (typeof functionNames)[number]) => unknown {
+  const list: [unknown] = [null]
+  const code = Number(koffi.load(path).func('C_GetFunctionList', 'ulong', [koffi.out(koffi.pointer('void *'))])(list))
+  if (code !== 0) throw new Error(`C_GetFunctionList answered 0x${code.toString(16)}`)
+  // Behind the version, which is padded to a pointer's size.
+  return (name) => koffi.decode(list[0], 8 * (1 + functionNames.indexOf(name)), 'void *')
+}
+
 function bind(path: string) {
-  const library = koffi.load(path)
-  const call = (name: string, types: readonly CType[]) => {
-    const run = library.func(name, 'ulong', [...types])
+  const functions = functionsOf(path)
+  const call = (name: (typeof functionNames)[number], types: readonly CType[]) => {
+    const [pointer, type] = [functions(name), koffi.proto('ulong', [...types])]
     return (...values: readonly unknown[]): void => {
-      const code = Number(run(...values))
+      const code = Number(koffi.call(pointer, type, ...values))
       if (code === returnCode.alreadyInitialized) {
         throw new Error('This process uses the PKCS #11 module already: provision in one of its own.')
       }
@@ -492,6 +578,7 @@ function bind(path: string) {
   const C_Finalize = call('C_Finalize', ['void *'])
   const C_GetSlotList = call('C_GetSlotList', ['uint8_t', 'void *', handleInOut])
   const C_GetTokenInfo = call('C_GetTokenInfo', ['ulong', 'void *'])
+  const C_GetMechanismList = call('C_GetMechanismList', ['ulong', 'void *', handleInOut])
   const C_InitToken = call('C_InitToken', ['ulong', 'void *', 'ulong', 'void *'])
   const C_OpenSession = call('C_OpenSession', ['ulong', 'ulong', 'void *', 'void *', handleOut])
   const C_CloseSession = call('C_CloseSession', ['ulong'])
@@ -550,6 +637,13 @@ function bind(path: string) {
         if (info.subarray(0, 32).toString().trimEnd() === label) return slot
       }
       throw new Error(`There is no token labelled ${label}.`)
+    },
+    mechanisms(slot: number): readonly number[] {
+      const count = [0]
+      C_GetMechanismList(slot, null, count)
+      const list = Buffer.alloc(8 * Number(count[0]))
+      C_GetMechanismList(slot, list, count)
+      return Array.from({ length: Number(count[0]) }, (_, at) => Number(list.readBigUInt64LE(8 * at)))
     },
     open: (slot: number) =>
       made((out) => C_OpenSession(slot, sessionFlag.serial | sessionFlag.readWrite, null, null, out)),
@@ -654,27 +748,42 @@ export function placeOf(values: { readonly [K in keyof typeof placeOptions]?: st
   }
 }
 
-function main(): void {
+/** A token that stands already, as the service is configured to use it. */
+async function fillStanding(config: Config, place: TokenPlace, escrow: KeyObject | undefined): Promise<void> {
+  const { fillToken } = await import('./provision/standing.ts')
+  const { module, tokenLabel, directory } = place
+  const options = { ...(await hsmOptions(config)), module, tokenLabel, directory }
+  const made = await fillToken(options, escrow)
+  console.log(`${made ? 'Provisioned' : 'Already provisioned'}: token ${tokenLabel} of ${module}`)
+  if (escrow && made) sayEscrow(join(directory, 'escrow.json'))
+}
+
+function sayEscrow(file: string): void {
+  const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
+  console.log(`Escrow: ${file}, SHA-256 ${digest}. Keep copies elsewhere (docs/recovery.md).`)
+}
+
+async function main(): Promise<void> {
   const { values } = parseArgs({ options: { ...placeOptions, escrow: { type: 'string' } } })
-  const { made, tokenDirectory, pinFile, escrowFile } = provision({
-    ...placeOf(values),
-    ...(values.escrow !== undefined && { escrow: readFileSync(values.escrow, 'utf8') }),
-  })
+  const config = readConfig(process.env)
+  const place = placeOf(values)
+  const escrow = values.escrow === undefined ? undefined : readFileSync(values.escrow, 'utf8')
+  if (config.KEYSTEAD_HSM_PROFILE !== 'softhsm')
+    return fillStanding(config, place, escrow === undefined ? undefined : escrowKey(escrow))
+  const { made, tokenDirectory, pinFile, escrowFile } = provision({ ...place, ...(escrow !== undefined && { escrow }) })
   console.log(`${made ? 'Provisioned' : 'Already provisioned'}: ${tokenDirectory}, PIN in ${pinFile}`)
-  if (escrowFile) {
-    const digest = createHash('sha256').update(readFileSync(escrowFile)).digest('hex')
-    console.log(`Escrow: ${escrowFile}, SHA-256 ${digest}. Keep copies elsewhere (docs/recovery.md).`)
-  }
+  if (escrowFile) sayEscrow(escrowFile)
 }
 
 /** Runs a command that says in one line what is wrong. */
-export function runCommand(command: () => void): void {
+export async function runCommand(command: () => void | Promise<void>): Promise<void> {
   try {
-    command()
+    await command()
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
     process.exitCode = 1
   }
 }
 
-if (import.meta.main) runCommand(main)
+// Not awaited: what it imports waits for this file.
+if (import.meta.main) void runCommand(main)

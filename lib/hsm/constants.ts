@@ -1,4 +1,4 @@
-/** The numbers of PKCS #11 v2.40 that Keystead uses. By name, so that a misspelt one does not compile. */
+/** The numbers of PKCS #11 that Keystead uses. By name, so that a misspelt one does not compile. */
 export const attribute = {
   class: 0x0,
   token: 0x1,
@@ -50,7 +50,9 @@ export const mechanism = {
   ecdh1Derive: 0x1050,
   aesKeyGeneration: 0x1080,
   aesGcm: 0x1087,
+  /** Means RFC 5649 in SoftHSM; since PKCS #11 v3.0 that is 0x210b, because not every module had meant it. */
   aesKeyWrapPad: 0x210a,
+  aesKeyWrapKwp: 0x210b,
   /** CKM_CLOUDHSM_AES_KEY_WRAP_ZERO_PAD: RFC 5649 under a vendor's number. */
   cloudHsmAesKeyWrapZeroPad: 0x8000216f,
 } as const
@@ -69,16 +71,19 @@ export const returnCode = {
   generalError: 0x5,
   functionFailed: 0x6,
   attributeSensitive: 0x11,
+  attributeValueInvalid: 0x13,
   deviceError: 0x30,
   deviceMemory: 0x31,
   deviceRemoved: 0x32,
   encryptedDataInvalid: 0x40,
   encryptedDataLengthRange: 0x41,
+  aeadDecryptFailed: 0x42,
   keyHandleInvalid: 0x60,
   keySizeRange: 0x62,
   keyFunctionNotPermitted: 0x68,
   keyUnextractable: 0x6a,
   mechanismInvalid: 0x70,
+  mechanismParamInvalid: 0x71,
   objectHandleInvalid: 0x82,
   pinIncorrect: 0xa0,
   pinInvalid: 0xa1,
@@ -99,6 +104,8 @@ export const returnCode = {
   wrappedKeyInvalid: 0x110,
   wrappedKeyLengthRange: 0x112,
   wrappingKeyHandleInvalid: 0x113,
+  domainParamsInvalid: 0x130,
+  curveNotSupported: 0x140,
   notInitialized: 0x190,
   alreadyInitialized: 0x191,
 } as const

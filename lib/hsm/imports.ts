@@ -18,7 +18,7 @@ import { type Described, describePair } from './imported-pairs.ts'
 import { type Kind, newborn } from './kinds.ts'
 import type { Materials } from './materials.ts'
 import { unpadOaepSha256 } from './oaep.ts'
-import { answered, bufferOf, type Handle, isLost, mechanismList, oaepSha1, Pkcs11Failure, template } from './pkcs11.ts'
+import { answered, bufferOf, type Handle, mechanismList, oaepSha1, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Session } from './session.ts'
 import { uses } from './uses.ts'
@@ -73,7 +73,6 @@ export class Imports {
   /** A failure that the token has with the bytes it was given is the caller's; any other is ours. */
   #judged(error: unknown): unknown {
     const refusals = [returnCode.functionFailed, returnCode.keySizeRange, returnCode.templateInconsistent]
-    if (!(error instanceof Pkcs11Failure) || isLost(error)) return error
     if (!answered(error, ...this.#profile.damagedBytes, ...refusals)) return error
     this.#canary.assertDecrypts()
     return invalidMaterial()

@@ -16,7 +16,7 @@ import {
   secretKind,
 } from './kinds.ts'
 import { makeMessageKey, openMessageKey } from './message-key.ts'
-import { bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
+import { answered, bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Root, Roots } from './roots.ts'
 import { parseSealed, sealedBlob, sealedContext, sealedIv } from './sealed.ts'
@@ -66,6 +66,8 @@ export interface MaterialsOptions {
   readonly hsmOnly: boolean
 }
 
+const noSuchKeys = ({ spec }: Owner) => new UnsupportedOperationException(`The HSM makes no keys of spec ${spec}.`)
+
 /** Keys wrapped under a root: made, taken in, and opened for as long as one login lasts. */
 export class Materials {
   readonly #session: Session
@@ -89,7 +91,7 @@ export class Materials {
   kindOf(owner: Owner): Kind {
     if (owner.purpose === 'access-key') return secretKind
     const kind = owner.purpose === 'import-key' ? importKinds[owner.spec] : this.#kinds.get(owner.spec)
-    if (!kind) throw new UnsupportedOperationException(`The HSM makes no keys of spec ${owner.spec}.`)
+    if (!kind) throw noSuchKeys(owner)
     return kind
   }
 
@@ -117,7 +119,18 @@ export class Materials {
       }
     }
     if (slow) return this.#session.generatePairAside(number, publicKey, newbornPrivate, finish)
-    return finish(this.#session.generatePair(number, publicKey, newbornPrivate))
+    return finish(this.#generateOnCurve(owner, () => this.#session.generatePair(number, publicKey, newbornPrivate)))
+  }
+
+  /** @throws UnsupportedOperationException when the token works, and has not the curve */
+  #generateOnCurve(owner: Owner, generate: () => KeyPair): KeyPair {
+    try {
+      return generate()
+    } catch (error) {
+      if (!answered(error, ...this.#profile.unknownCurve)) throw error
+      this.#session.random(1)
+      throw noSuchKeys(owner)
+    }
   }
 
   #generateSeed(owner: Owner, kind: SeedKind): NewKey {

@@ -39,6 +39,10 @@ export function parseRootName(label: string): RootName | undefined {
   return undefined
 }
 
+/** Whether a label is of a key that provisioning makes. */
+export const isKeyOfOurs = (label: string): boolean =>
+  label === regionalBinding || parseRootName(label.replace(/^domain-binding-/, 'domain-')) !== undefined
+
 const newest = (kind: Root['kind'], roots: readonly Root[]): Root | undefined =>
   roots
     .filter((root) => root.kind === kind)

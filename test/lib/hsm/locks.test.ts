@@ -3,7 +3,7 @@ import { attribute, keyType, mechanism, objectClass, returnCode } from '../../..
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
 import { makeMessageKey, openMessageKey } from '../../../lib/hsm/message-key.ts'
 import { type Handle, mechanismList, Pkcs11Failure, template } from '../../../lib/hsm/pkcs11.ts'
-import { profiles } from '../../../lib/hsm/profiles.ts'
+import { fitted, profiles } from '../../../lib/hsm/profiles.ts'
 import { findRoots } from '../../../lib/hsm/roots.ts'
 import type { Session } from '../../../lib/hsm/session.ts'
 import type { WrappedKey } from '../../../lib/keys/key.ts'
@@ -107,7 +107,7 @@ describe.each(Object.entries(places))('%s', (_, rootOf) => {
 describe.each(['softhsm', 'generic'] as const)('a message key of profile %s', (name) => {
   it('encrypts and cannot be read or wrapped, however it came to be', () =>
     withSession((session) => {
-      const profile = profiles[name]
+      const profile = fitted(profiles[name], session.mechanisms)
       const root = findRoots(session, profile).current.handle
       const material = session.unwrap(kwp, root, wrapped.blob, template({ ...rightly, wrap: true, unwrap: true }))
       const { handle, wrapped: sent } = makeMessageKey(session, profile, material)

@@ -1,0 +1,74 @@
+/**
+ * Gives a token that stands the keys of a deployment. Its vendor's tool has initialised it: that differs from vendor to
+ * vendor, and asks for cards, cables or a security officer.
+ */
+import type { KeyObject } from 'node:crypto'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { attribute, objectClass, userType } from '../../lib/hsm/constants.ts'
+import { type HsmOptions, openHsm } from '../../lib/hsm/hsm.ts'
+import { fitted, type ProfileName, profiles } from '../../lib/hsm/profiles.ts'
+import { isKeyOfOurs, parseRootName } from '../../lib/hsm/roots.ts'
+import {
+  bytes,
+  escrowOf,
+  escrowText,
+  flush,
+  inModule,
+  newDomainKeys,
+  number,
+  regionalKeys,
+  settleKeys,
+  type Token,
+} from '../provision.ts'
+
+export interface StandingToken extends Omit<HsmOptions, 'now' | 'profile'> {
+  readonly profile: ProfileName
+  /** Where `escrow.json` goes. */
+  readonly directory: string
+}
+
+const secretKeysOf = (token: Token, session: number): readonly string[] =>
+  token
+    .find(session, [number(attribute.class, objectClass.secretKey), bytes(attribute.token, Buffer.of(1))])
+    .map((handle) => token.read(session, handle, attribute.label).toString())
+
+/**
+ * Puts the keys in, once, and sees that the token keeps them as it was told. What the escrow key's holder needs is in its
+ * file before any key is there to stay, and the regional root comes last: without it nothing was ever wrapped.
+ *
+ * @returns false when they are there already
+ * @throws Error when an attempt has left some of them, when the token lacks something, or does not keep its locks
+ */
+export async function fillToken(place: StandingToken, escrow: KeyObject | undefined): Promise<boolean> {
+  const { module, tokenLabel, pin, directory } = place
+  const file = join(directory, 'escrow.json')
+  const made = inModule(module, (token) => {
+    const slot = token.slotOf(tokenLabel)
+    const { keyWrap } = fitted(profiles[place.profile], token.mechanisms(slot))
+    const session = token.open(slot)
+    token.login(session, userType.user, pin)
+    const labels = secretKeysOf(token, session).filter(isKeyOfOurs)
+    if (labels.some((label) => parseRootName(label)?.kind === 'regional')) return false
+    if (labels.length > 0) {
+      const list = labels.join(', ')
+      throw new Error(`The token has keys of an attempt that did not end. Nothing hangs from them: destroy ${list}.`)
+    }
+    if (escrow && existsSync(file)) throw new Error(`${file} is the escrow of another token: put it somewhere else.`)
+    const keys = [...newDomainKeys(1), ...regionalKeys.toReversed()]
+    settleKeys(token, session, keys, escrow ? [escrow] : [], {
+      keyWrap,
+      keep(sent) {
+        if (!escrow) return
+        mkdirSync(directory, { recursive: true, mode: 0o700 })
+        writeFileSync(file, escrowText(escrowOf(tokenLabel, escrow, sent)), { mode: 0o600, flag: 'wx', flush: true })
+        flush(dirname(file), { deep: false })
+      },
+    })
+    return true
+  })
+  const hsm = await openHsm({ ...place, now: Date.now })
+  await hsm.check()
+  hsm.close()
+  return made
+}
