@@ -206,7 +206,7 @@ describe.skipIf(!token)(`another maker's token ${why}`, () => {
     async (algorithm, KeySpec, KeyUsage, make) => {
       const create = new CreateKeyCommand({ Origin: 'EXTERNAL', KeySpec, KeyUsage })
       const made: Partial<KeyMetadata> = (await kms.send(create)).KeyMetadata ?? {}
-    const { KeyId, EncryptionAlgorithms = [] } = made
+      const { KeyId, EncryptionAlgorithms = [] } = made
       const { PublicKey = new Uint8Array(), ImportToken } = await kms.send(
         new GetParametersForImportCommand({ KeyId, WrappingAlgorithm: algorithm, WrappingKeySpec: 'RSA_4096' }),
       )
