@@ -89,12 +89,13 @@ export default defineConfig({
           ...alone(6),
         },
       },
-      // Local hosts start and stop the same, whatever else runs.
+      // Local hosts start and stop the same, whatever else runs, and listen by themselves.
       endToEnd('e2e-offline', 3, [
         'test/e2e/access.test.ts',
         'test/e2e/lifecycle.test.ts',
         'test/e2e/recovery.test.ts',
         'test/e2e/regions.test.ts',
+        'test/e2e/sockets.test.ts',
         'test/e2e/tables.test.ts',
       ]),
     ],

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { maxBodyBytes } from '../perform.ts'
+import { type Bounds, type Gate, gateOf, usualBounds } from './bounds.ts'
 import type { Handler } from './serve.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -20,6 +21,7 @@ export interface HostOptions {
   readonly frontDoor: Handler
   readonly routes: readonly Route[]
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
+  readonly bounds?: Bounds
 }
 
 export interface Host {
@@ -83,20 +85,38 @@ function headersOf(raw: readonly string[]): Record<string, string> {
 /** Our handlers read nothing from it. */
 const noContext = {} as Context
 
+/** Bytes of bodies, of all requests under way. */
+interface Held {
+  bytes: number
+  readonly bound: number
+}
+
 /**
  * One byte more than a request may have is enough to see that it is too large. What follows is read and dropped, so that
  * the caller gets to read the refusal.
+ * @returns undefined when all bodies together are too much for this process
  */
-const bodyOf = (request: IncomingMessage): Promise<Buffer> =>
+const bodyOf = (request: IncomingMessage, response: ServerResponse, held: Held): Promise<Buffer | undefined> =>
   new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    let chunks: Buffer[] = []
     let length = 0
-    const done = (): void => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+    let full = false
+    const done = (): void =>
+      resolve(full ? undefined : chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
     request.on('data', (chunk: Buffer) => {
-      if (length > maxBodyBytes) return
+      if (full || length > maxBodyBytes) return
+      if (held.bytes + chunk.length > held.bound) {
+        full = true
+        chunks = []
+        return done()
+      }
       chunks.push(chunk)
       length += chunk.length
+      held.bytes += chunk.length
       if (length > maxBodyBytes) done()
+    })
+    response.once('close', () => {
+      held.bytes -= length
     })
     request
       .on('end', done)
@@ -148,44 +168,75 @@ function send(response: ServerResponse, result: Result): void {
   response.end(body)
 }
 
+/** What a proxy before this server may have read otherwise: where a request goes, or where it ends. */
+function isAmbiguous({ url = '', httpVersion, headers, rawHeaders }: IncomingMessage): boolean {
+  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
+  const old = httpVersion === '1.0'
+  const framed = !old || headers['transfer-encoding'] === undefined
+  return !url.startsWith('/') || !framed || hosts.length > 1 || (hosts.length === 0 && !old)
+}
+
+/** Without a body, which each protocol would want in a form of its own; the status is what clients go by. */
+function turnDown(request: IncomingMessage, response: ServerResponse, status: 400 | 431 | 503): void {
+  // What else is sent is dropped, so that no reset overtakes the answer.
+  request.resume()
+  const more = status === 503 ? { 'Retry-After': 1 } : { Connection: 'close' }
+  response.writeHead(status, { ...more, 'Content-Length': 0 })
+  response.end()
+}
+
 /** API Gateway's part on one machine: a small HTTP server that makes events and calls the same handlers. */
 export async function startHost(options: HostOptions): Promise<Host> {
+  const { bounds = usualBounds } = options
   const matchers = options.routes.map(matcherOf)
+  const held: Held = { bytes: 0, bound: bounds.bodyBytes }
+  let underWay = 0
 
-  const answer = async (request: IncomingMessage): Promise<Result> => {
+  /** @returns undefined when there is no room for what is asked */
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Result | undefined> => {
     const target = request.url ?? '/'
     const cut = target.indexOf('?')
     const path = cut < 0 ? target : target.slice(0, cut)
     const query = cut < 0 ? '' : target.slice(cut + 1)
     const found = path === '/' ? undefined : match(matchers, request.method ?? '', path)
-    const body = await bodyOf(request)
+    const body = await bodyOf(request, response, held)
+    if (!body) return undefined
     const handler = found ? await found.handler() : options.frontDoor
     return handler(eventOf(request, path, query, body, found?.pathParameters), noContext)
   }
 
-  const server = createServer((request, response) => {
-    answer(request).then(
-      (result) => {
-        if (!request.complete) response.setHeader('Connection', 'close')
-        send(response, result)
-      },
-      (error: unknown) => {
-        if (!request.destroyed) options.log({ level: 'error', message: 'host failed', cause: String(error) })
-        response.destroy()
-      },
-    )
-  })
-  server.requestTimeout = 30_000
-  server.headersTimeout = 10_000
-  server.keepAliveTimeout = 65_000
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-  })
+  const server = createServer(
+    // Whoever names no host is refused below, with what he sends after it.
+    { connectionsCheckingInterval: Math.min(1000, bounds.headersMs), requireHostHeader: false },
+    (request, response) => {
+      if (!gate.admits(request, response)) return
+      const refused = request.rawHeaders.length > bounds.headers * 2 ? 431 : isAmbiguous(request) ? 400 : undefined
+      if (refused) {
+        gate.distrust(request)
+        return turnDown(request, response, refused)
+      }
+      if (underWay >= bounds.requests) return turnDown(request, response, 503)
+      underWay++
+      response.once('close', () => underWay--)
+      answer(request, response).then(
+        (result) => {
+          if (!result) return turnDown(request, response, 503)
+          if (!request.complete) response.setHeader('Connection', 'close')
+          send(response, result)
+        },
+        (error: unknown) => {
+          if (!request.destroyed) options.log({ level: 'error', message: 'host failed', cause: String(error) })
+          response.destroy()
+        },
+      )
+    },
+  )
+  const gate = gateOf(server, bounds)
   await listening(server, options.host, options.port)
   const { port } = server.address() as AddressInfo
   return {
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
-    close: (ms) => closed(server, ms),
+    close: (ms) => closed(server, gate, ms),
   }
 }
 
@@ -198,12 +249,12 @@ const listening = (server: Server, host: string, port: number): Promise<void> =>
     })
   })
 
-const closed = (server: Server, graceMs: number): Promise<void> =>
+const closed = (server: Server, gate: Gate, graceMs: number): Promise<void> =>
   new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), graceMs)
     server.close(() => {
       clearTimeout(cut)
       resolve()
     })
-    server.closeIdleConnections()
+    gate.close()
   })

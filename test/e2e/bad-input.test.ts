@@ -1,10 +1,10 @@
 /** Whatever bytes arrive: an answer in AWS's form, no 5xx, no stack trace, nothing left in the store. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { credentialsIn } from '../harness/server.ts'
 import { type Credentials, signedHeaders } from '../harness/sign.ts'
+import { exchanged } from '../harness/socket.ts'
 
 const url = new URL(inject('url'))
 const credentials = credentialsIn(inject('credentialsFile'))
@@ -151,22 +151,6 @@ test.skipIf(!local)(
   },
 )
 
-/** Bytes as they are, over a socket; what came back until the server closed or a second passed. */
-const raw = (bytes: string | Buffer): Promise<string> =>
-  new Promise((resolve) => {
-    let answer = ''
-    const socket = connect(Number(url.port), url.hostname, () => socket.write(bytes))
-    const done = () => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.on('data', (chunk) => {
-      answer += chunk.toString('latin1')
-    })
-    socket.on('close', done).on('error', done)
-    setTimeout(done, 1000)
-  })
-
 test.skipIf(!local)(
   `what is not HTTP is dropped, and the next request is served${local ? '' : ' (the local host runs this)'}`,
   async () => {
@@ -185,7 +169,7 @@ test.skipIf(!local)(
       '\0\0\0\0',
     ]
     for (const bytes of nonsense) {
-      const answer = await raw(bytes)
+      const answer = await exchanged(url, bytes)
       expect(answer).not.toMatch(/^HTTP\/1\.1 5/)
     }
     expect((await call('ListKeys', '{}')).status).toBe(200)
