@@ -8,7 +8,11 @@ import {
   type Env,
   homeOf,
   inHome,
+  networks,
+  objectIn,
   optionalText,
+  peersIn,
+  regionName,
   type Setting,
   text,
   whole,
@@ -44,17 +48,6 @@ function isCluster(id: string, token: unknown): boolean {
   return sound && given.has('tokenLabel') && given.has('pinFile') && /^cluster-[2-7a-zA-Z]{11,16}$/.test(id)
 }
 
-function objectIn(text: string, what: string): Readonly<Record<string, unknown>> {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    throw new ConfigurationError(what)
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new ConfigurationError(what)
-  return { ...json }
-}
-
 function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
   const what =
     'JSON: an object of {"tokenLabel", "pinFile"} by cluster id; "tokenDirectory", "module" and "profile" may be given'
@@ -63,25 +56,6 @@ function clustersIn(text: string): Readonly<Record<string, ClusterSetting>> {
     throw new ConfigurationError(what)
   }
   return json as Readonly<Record<string, ClusterSetting>>
-}
-
-const regionName = /^[a-z]{2,}(?:-[a-z]+)+-\d+$/
-
-/** Over TLS, or on this machine; and nothing but a host. */
-function isPeer(endpoint: unknown): boolean {
-  const url = typeof endpoint === 'string' ? URL.parse(endpoint) : null
-  if (!url) return false
-  const near = url.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
-  return (near || url.protocol === 'https:') && url.href === `${url.origin}/`
-}
-
-function peersIn(text: string): Readonly<Record<string, string>> {
-  const what = 'JSON: an object of "https://host" (or "http://127.0.0.1:port") by Region'
-  const json = objectIn(text, what)
-  for (const [region, endpoint] of Object.entries(json)) {
-    if (!isPeer(endpoint) || !regionName.test(region)) throw new ConfigurationError(what)
-  }
-  return json as Readonly<Record<string, string>>
 }
 
 function rateFactorIn(given = 'none'): number | undefined {
@@ -106,6 +80,9 @@ export const settings = {
     '127.0.0.1',
     /^[0-9a-zA-Z.:-]+$/,
     'an address',
+  ),
+  KEYSTEAD_TRUSTED_PROXIES: networks(
+    'Who is believed about who asked and whether over TLS (`X-Forwarded-For`, `-Proto`): addresses, networks, with commas between.',
   ),
   KEYSTEAD_PORT: whole('Port to listen on; 0 takes any free one.', 4599, 0, 65535),
   KEYSTEAD_ACCOUNT_ID: text('The account that owns the keys.', '000000000000', /^\d{12}$/, '12 digits'),

@@ -1,4 +1,5 @@
 /** What kinds of settings there are, and how each is read from an environment variable. */
+import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 
 export interface Setting<T> {
@@ -62,3 +63,53 @@ export const inHome = (summary: string, name: string): Setting<string> => ({
   byDefault: `$KEYSTEAD_HOME/${name}`,
   read: (given, env) => resolve(given ?? join(homeOf(env), name)),
 })
+
+/** Addresses, and networks as `10.0.0.0/8`. */
+export const networks = (summary: string): Setting<BlockList> => ({
+  summary,
+  byDefault: '',
+  read: (given) => {
+    const list = new BlockList()
+    for (const each of given?.split(',') ?? []) {
+      const [, address = '', bits] = /^([^/%]*)(?:\/(\d{1,3}))?$/.exec(each) ?? []
+      const version = isIP(address)
+      const most = version === 6 ? 128 : 32
+      const width = bits === undefined ? most : Number(bits)
+      if (version === 0 || width > most) throw new ConfigurationError('addresses or networks with commas between')
+      list.addSubnet(address, width, version === 6 ? 'ipv6' : 'ipv4')
+    }
+    return list
+  },
+})
+
+/** @throws ConfigurationError saying what would do, where a text is no JSON object */
+export function objectIn(text: string, what: string): Readonly<Record<string, unknown>> {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new ConfigurationError(what)
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new ConfigurationError(what)
+  return { ...json }
+}
+
+export const regionName = /^[a-z]{2,}(?:-[a-z]+)+-\d+$/
+
+/** Over TLS, or on this machine; and nothing but a host. */
+function isPeer(endpoint: unknown): boolean {
+  const url = typeof endpoint === 'string' ? URL.parse(endpoint) : null
+  if (!url) return false
+  const near = url.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)
+  return (near || url.protocol === 'https:') && url.href === `${url.origin}/`
+}
+
+/** Where other Regions are, by their names. */
+export function peersIn(text: string): Readonly<Record<string, string>> {
+  const what = 'JSON: an object of "https://host" (or "http://127.0.0.1:port") by Region'
+  const json = objectIn(text, what)
+  for (const [region, endpoint] of Object.entries(json)) {
+    if (!isPeer(endpoint) || !regionName.test(region)) throw new ConfigurationError(what)
+  }
+  return json as Readonly<Record<string, string>>
+}

@@ -53,6 +53,26 @@ async function listen(config: Config, options: HostOptions): Promise<Host> {
   }
 }
 
+const warn = (message: string): void => void process.stderr.write(`keystead: ${message}\n`)
+
+/** What an operator is told of, and nothing keeps him from. */
+function warnOf({ KEYSTEAD_HOST: host }: Config): void {
+  if (!/^(?:127\.\d+\.\d+\.\d+|::1|localhost)$/.test(host)) {
+    warn(`it listens on ${host}, without TLS: nothing but a proxy that ends TLS should reach it (docs/portable.md)`)
+  }
+  if (dumpsCore())
+    warn('a crash would leave a core dump, with keys in it. Start it with npm start, or under: ulimit -c 0')
+}
+
+/** Where the system says so. */
+function dumpsCore(): boolean {
+  try {
+    return !/^Max core file size\s+0\s/m.test(readFileSync('/proc/self/limits', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
 async function main(): Promise<void> {
   const config = readConfig(process.env)
   const credentials = await prepareLocal(config)
@@ -63,7 +83,9 @@ async function main(): Promise<void> {
     frontDoor,
     routes: routes(),
     log: world.log,
+    proxies: config.KEYSTEAD_TRUSTED_PROXIES,
   })
+  warnOf(config)
 
   const ticker = startTicker(world)
   const metricsPort = config.KEYSTEAD_METRICS_PORT

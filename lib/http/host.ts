@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, BlockList } from 'node:net'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { maxBodyBytes } from '../perform.ts'
 import { type Bounds, type Gate, gateOf, usualBounds } from './bounds.ts'
+import { originOf } from './proxies.ts'
 import type { Handler } from './serve.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -22,6 +23,8 @@ export interface HostOptions {
   readonly routes: readonly Route[]
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
   readonly bounds?: Bounds
+  /** Whose word is taken for who asked, and whether over TLS; nobody's without. */
+  readonly proxies?: BlockList
 }
 
 export interface Host {
@@ -129,11 +132,12 @@ function eventOf(
   path: string,
   query: string,
   body: Buffer,
+  proxies: BlockList,
   pathParameters?: Record<string, string>,
 ): Event {
   const headers = headersOf(request.rawHeaders)
   const method = request.method ?? 'GET'
-  const sourceIp = request.socket.remoteAddress ?? ''
+  const { sourceIp, overTls } = originOf(request.socket.remoteAddress ?? '', headers, proxies)
   return {
     version: '2.0',
     routeKey: '$default',
@@ -143,7 +147,8 @@ function eventOf(
     requestContext: {
       accountId: 'local',
       apiId: 'local',
-      domainName: 'localhost',
+      // As of a gateway, what it says of TLS is believed; of this host itself it is not.
+      domainName: overTls ? 'proxy' : 'localhost',
       domainPrefix: 'localhost',
       http: { method, path, protocol: 'HTTP/1.1', sourceIp, userAgent: headers['user-agent'] ?? '' },
       requestId: '',
@@ -187,7 +192,7 @@ function turnDown(request: IncomingMessage, response: ServerResponse, status: 40
 
 /** API Gateway's part on one machine: a small HTTP server that makes events and calls the same handlers. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { bounds = usualBounds } = options
+  const { bounds = usualBounds, proxies = new BlockList() } = options
   const matchers = options.routes.map(matcherOf)
   const held: Held = { bytes: 0, bound: bounds.bodyBytes }
   let underWay = 0
@@ -202,7 +207,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
     const body = await bodyOf(request, response, held)
     if (!body) return undefined
     const handler = found ? await found.handler() : options.frontDoor
-    return handler(eventOf(request, path, query, body, found?.pathParameters), noContext)
+    return handler(eventOf(request, path, query, body, proxies, found?.pathParameters), noContext)
   }
 
   const server = createServer(

@@ -1,12 +1,23 @@
 /** Starting, stopping and starting again, as an operator does. */
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CreateKeyCommand, DecryptCommand, EncryptCommand, KMSClient, ListKeysCommand } from '@aws-sdk/client-kms'
 import { afterEach, expect, test } from 'vitest'
+import { freePort } from '../../scripts/stand-in.ts'
 import { cleanEnv, newHome, type RunningServer, removeHome, startServer } from '../harness/server.ts'
 
 const homes: string[] = []
@@ -145,4 +156,71 @@ test('a token without its root keys is refused, and left as it is', async () => 
   expect(stderr).toMatch(/token/i)
   expect(readdirSync(join(KEYSTEAD_HOME, 'hsm', 'tokens'))).toEqual([])
   rmSync(KEYSTEAD_HOME, { recursive: true })
+})
+
+const onLinux = existsSync('/proc/self/limits')
+const needsProc = onLinux ? '' : ' (stands aside: there is no /proc)'
+
+/** The addresses that a process listens on, as the system has them: hexadecimal, of IPv4 and IPv6. */
+function listenersOf(pid: number): readonly string[] {
+  const sockets = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [/^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? '']
+    } catch {
+      return []
+    }
+  })
+  return ['tcp', 'tcp6'].flatMap((family) =>
+    readFileSync(`/proc/${pid}/net/${family}`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, , , state, , , , , , inode = '']) => state === '0A' && sockets.includes(inode))
+      .map(([, local = '']) => local.split(':')[0] ?? ''),
+  )
+}
+
+test.skipIf(!onLinux)(`it listens on loopback only unless it is told otherwise${needsProc}`, async () => {
+  const usual = await start({ home: home(), env: { KEYSTEAD_METRICS_PORT: String(await freePort()) } })
+  // The API and the metrics: 127.0.0.1 twice.
+  expect(listenersOf(usual.pid)).toEqual(['0100007F', '0100007F'])
+  expect(usual.output()).not.toContain('without TLS')
+  const everywhere = await start({ home: home(), env: { KEYSTEAD_HOST: '0.0.0.0' } })
+  expect(listenersOf(everywhere.pid)).toEqual(['00000000'])
+  expect(everywhere.output()).toContain(
+    'keystead: it listens on 0.0.0.0, without TLS: nothing but a proxy that ends TLS should reach it (docs/portable.md)\n',
+  )
+})
+
+test.skipIf(!onLinux)(`npm start leaves no core dump, and who starts it otherwise is told${needsProc}`, async () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
+  for (const command of [scripts.start ?? '', 'exec node scripts/serve.ts']) {
+    // As npm runs it, where dumps are on.
+    const service = spawn('sh', ['-c', `ulimit -S -c unlimited; ${command}`], {
+      env: cleanEnv({
+        KEYSTEAD_HOME: home(),
+        KEYSTEAD_PORT: '0',
+        PATH: `${process.cwd()}/node_modules/.bin:${process.env.PATH}`,
+      }),
+    })
+    let said = ''
+    for (const stream of [service.stdout, service.stderr]) stream.on('data', (chunk) => (said += chunk))
+    try {
+      await expect.poll(() => said, { timeout: 60_000 }).toContain('Keystead is at http')
+      const [, soft, hard] =
+        /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${service.pid}/limits`, 'utf8')) ?? []
+      const off = command === scripts.start
+      expect([command, soft, hard === '0']).toEqual([command, off ? '0' : 'unlimited', off])
+      expect(said.includes('a crash would leave a core dump, with keys in it')).toBe(!off)
+    } finally {
+      service.kill()
+      await once(service, 'exit')
+    }
+  }
+})
+
+test('whatever opens keys or roots is started without core dumps', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
+  const opening = ['start', 'offline', 'provision', 'ceremony', 'domain', 'backup', 'restore', 'rewrap']
+  for (const name of opening) expect(scripts[name]).toMatch(/^ulimit -c 0 && exec node scripts\/[\w-]+\.ts$/)
 })
