@@ -33,7 +33,8 @@ export interface Entry {
   readonly path: string
 }
 
-export const kebabOf = (name: string): string => name.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()
+export const kebabOf = (name: string): string =>
+  name.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '-').toLowerCase()
 
 /**
  * Every operation with its file, in the registry's order.

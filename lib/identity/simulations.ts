@@ -168,7 +168,9 @@ export async function policiesHeld(of: User | Role | Group, at: Principals): Pro
   const ids = 'groups' in of ? of.groups : []
   const found = await Promise.all(ids.map((id) => at.groups.find(id)))
   const ofGroups = found.map((group) => (group ? heldBy('group', group, at) : []))
-  const held = (await Promise.all([heldBy(type, of, at), ...ofGroups])).flat()
+  const all = (await Promise.all([heldBy(type, of, at), ...ofGroups])).flat()
+  // A managed policy may have come to somebody more than once.
+  const held = [...new Map(all.map((each) => [each.holder ? each : each.called, each])).values()]
   if (!('boundary' in of) || !of.boundary) return held
   const { name: arn, text } = await attachedPolicy(of.boundary, at)
   const source = stored(nameIn(arn), 'Permissions Boundary Policy', text)
