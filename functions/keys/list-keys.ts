@@ -1,4 +1,5 @@
 import { serve } from '../../lib/http/serve.ts'
+import { isGone } from '../../lib/keys/deletion.ts'
 import { endOf, pageOf, paging } from '../../lib/keys/pages.ts'
 import { operation } from '../../lib/operation.ts'
 import { list, struct } from '../../lib/schema/collections.ts'
@@ -17,7 +18,7 @@ export const listKeys = operation({
   async run({ input, place, keyStore }) {
     const { items, more } = await keyStore.list(place.account, pageOf(input, paging.keys))
     return {
-      Keys: items.map((key) => ({ KeyId: key.id, KeyArn: key.arn })),
+      Keys: items.filter((key) => !isGone(key)).map((key) => ({ KeyId: key.id, KeyArn: key.arn })),
       ...endOf(paging.keys, more, items.at(-1)?.id),
     }
   },

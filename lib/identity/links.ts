@@ -3,7 +3,7 @@
  * forgotten after the record that ends it, so that none is missing; whether one holds, the record says.
  */
 import type { Group, Link, PolicyHolder, Role, User } from './entities.ts'
-import type { Principals } from './ports.ts'
+import type { Entities, Principals } from './ports.ts'
 
 /** Makes a reference: the note first. */
 export async function link(at: Principals, note: Link, write: () => Promise<void>): Promise<void> {
@@ -27,9 +27,17 @@ export interface Reference {
   readonly from: User | Role | Group
 }
 
-const holderOf = (id: string, at: Principals): Promise<User | Role | Group | undefined> => {
-  if (id.startsWith('AIDA')) return at.users.find(id, { fresh: true })
-  return (id.startsWith('AROA') ? at.roles : at.groups).find(id, { fresh: true })
+const entitiesWith = (id: string, at: Principals): Entities<User> | Entities<Role> | Entities<Group> => {
+  if (id.startsWith('AIDA')) return at.users
+  return id.startsWith('AROA') ? at.roles : at.groups
+}
+
+/** Whose name never came to lead to it is not there: a process may have ended in between. */
+async function holderOf(id: string, at: Principals): Promise<User | Role | Group | undefined> {
+  const entities = entitiesWith(id, at)
+  const fresh = { fresh: true }
+  const found = await entities.find(id, fresh)
+  return found && (await entities.idOf(found.account, found.name, fresh)) === id ? found : undefined
 }
 
 const holds = ({ kind, target }: Link, from: PolicyHolder & Partial<User>): boolean =>

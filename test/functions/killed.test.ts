@@ -1,170 +1,177 @@
 /**
- * The process is killed at every write of every changing operation, before the write and after it. Another process then
+ * The process is killed at every write of every changing action, before the write and after it. Another process then
  * finds everything as before or everything as wanted, never half of it; every key works or is wholly as its state says;
  * and whoever asks again is served.
  */
-import { beforeAll, expect, test } from 'vitest'
-import { operations } from '../../functions/index.ts'
-import type { AnyOperation } from '../../lib/operation.ts'
-import { type Stage, stage, validInputs } from '../harness/inputs.ts'
-import { copyOf, type Death, type Lasting, Life, newLasting, startOn } from '../harness/mortal.ts'
-import { type Answer, account, base64, root, type TestWorld } from '../harness/world.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { schedules } from '../../functions/scheduled/index.ts'
+import { serviceOf } from '../../lib/operation.ts'
+import { runSchedule, type Schedule } from '../../lib/scheduled.ts'
+import { iam, sts } from '../../lib/services.ts'
+import {
+  addsOne,
+  ask,
+  changing,
+  doneAlready,
+  first,
+  inSteps,
+  type Staged,
+  sameInSight,
+  stageAll,
+} from '../harness/actions.ts'
+import { validInputs } from '../harness/inputs.ts'
+import { copyOf, type Lasting, Life, newLasting, startOn } from '../harness/mortal.ts'
+import { TestIssuer } from '../harness/oidc.ts'
+import { identifiersIn, identities, keys, view } from '../harness/view.ts'
+import { account, newNetwork, root, type TestWorld } from '../harness/world.ts'
 
-const changing = (operations as readonly AnyOperation[]).filter(({ readOnly }) => !readOnly)
-
+let issuer: TestIssuer
 let before: Lasting
-let at: Stage
+let at: Staged
 beforeAll(async () => {
+  issuer = await TestIssuer.start()
   before = await newLasting((world) => world.addRoot(account, root))
-  at = await stage(startOn(before))
+  at = await stageAll(startOn(before), issuer)
 })
-
-type Members = Readonly<Record<string, unknown>>
-const inputOf = (name: string): Members => validInputs[name]?.(at) ?? {}
-
-/** What must have happened for the valid input to change something. */
-const first: Readonly<Record<string, string>> = {
-  CancelKeyDeletion: 'ScheduleKeyDeletion',
-  DisableKeyRotation: 'EnableKeyRotation',
-  EnableKey: 'DisableKey',
-  ImportKeyMaterial: 'DeleteImportedKeyMaterial',
-  UntagResource: 'TagResource',
-}
-
-/** Whoever asks again for what has been done is told so, where AWS does. */
-const doneAlready: Readonly<Record<string, string>> = {
-  CancelKeyDeletion: 'KMSInvalidStateException',
-  CreateAlias: 'AlreadyExistsException',
-  CreateCustomKeyStore: 'CustomKeyStoreNameInUseException',
-  DeleteAlias: 'NotFoundException',
-  DeleteCustomKeyStore: 'CustomKeyStoreNotFoundException',
-  DisconnectCustomKeyStore: 'CustomKeyStoreInvalidStateException',
-  ReplicateKey: 'AlreadyExistsException',
-  RetireGrant: 'InvalidGrantTokenException',
-  RevokeGrant: 'NotFoundException',
-  ScheduleKeyDeletion: 'KMSInvalidStateException',
-  UpdatePrimaryRegion: 'UnsupportedOperationException',
-}
-
-/** Done twice, they make two. */
-const addsOne = new Set(['CreateKey', 'CreateKeyVersion', 'RotateKeyOnDemand'])
-
-/** The valid input asks for what is so already. */
-const sameInSight = new Set(['UpdateKeyVersion'])
-
-/** What takes several steps, each in sight: a store that is CONNECTING, a replica that is Creating, material that is forgotten and then erased. */
-const inSteps = new Set(['ConnectCustomKeyStore', 'DeleteImportedKeyMaterial', 'ReplicateKey', 'UpdatePrimaryRegion'])
+afterAll(() => issuer.stop())
 
 async function prepared(name: string): Promise<Lasting> {
   const lasting = copyOf(before)
   const earlier = first[name]
-  if (earlier) await startOn(lasting).call(earlier, inputOf(earlier))
+  if (earlier) await ask(startOn(lasting), earlier, at)
   return lasting
 }
 
-/** Asks a fresh process, in the Region, for all that can be seen there: what is new and chosen by chance by its kind. */
-async function view(lasting: Lasting, known: ReadonlySet<string>): Promise<string> {
-  const worlds = startOn(lasting).network.worlds
-  const named = (value: unknown): string =>
-    JSON.stringify(value).replace(identifiers, (id) => (known.has(id) ? id : '<new>'))
-  const seen: string[] = []
-  for (const [region, world] of worlds) {
-    for (const [kind, all] of Object.entries(await viewOf(world))) seen.push(region, kind, ...all.map(named).sort())
-  }
-  return seen.join('\n')
-}
-const identifiers = /mrk-[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{64}|cks-[0-9a-f]+/g
-
-async function viewOf(world: TestWorld): Promise<Readonly<Record<string, readonly unknown[]>>> {
-  const ask = async (action: string, input: Members = {}) => (await world.call(action, input)).json
-  const { Keys } = await ask('ListKeys')
-  const keys = await Promise.all(
-    Keys.map(async ({ KeyId }: { KeyId: string }) => {
-      const { KeyMetadata } = await ask('DescribeKey', { KeyId })
-      const versions = await ask('ListKeyVersions', { KeyId })
-      const rotation = await ask('GetKeyRotationStatus', { KeyId })
-      const tags = await ask('ListResourceTags', { KeyId })
-      const grants = await ask('ListGrants', { KeyId })
-      const policy = await ask('GetKeyPolicy', { KeyId })
-      return { KeyMetadata, versions, rotation, tags, grants, policy, use: await useOf(world, KeyMetadata) }
-    }),
-  )
-  const { Aliases } = await ask('ListAliases')
-  const targets = new Set(Keys.map(({ KeyId }: { KeyId: string }) => KeyId))
-  const { CustomKeyStores } = await ask('DescribeCustomKeyStores')
-  const dangling = Aliases.filter(({ TargetKeyId }: { TargetKeyId: string }) => !targets.has(TargetKeyId))
-  expect(dangling).toEqual([])
-  return { keys, aliases: Aliases, stores: CustomKeyStores }
-}
-
-/** What comes of using a key: round trips, and what was encrypted long ago. */
-async function useOf(world: TestWorld, key: { KeyId: string; KeyUsage: string; KeySpec: string }): Promise<unknown> {
-  const { KeyId } = key
-  const calls: Readonly<Record<string, () => Promise<Answer>>> = {
-    ENCRYPT_DECRYPT: async () => {
-      const encrypted = await world.call('Encrypt', { KeyId, Plaintext: base64('x') })
-      if (encrypted.status !== 200) return encrypted
-      return world.call('Decrypt', { KeyId, CiphertextBlob: encrypted.json.CiphertextBlob })
-    },
-    GENERATE_VERIFY_MAC: async () => world.call('VerifyMac', { ...inputOf('VerifyMac'), KeyId }),
-    SIGN_VERIFY: async () => world.call('Sign', { ...inputOf('Sign'), KeyId }),
-  }
-  const outcome = await calls[key.KeyUsage]?.()
-  const old = KeyId === at.keyId ? await world.call('Decrypt', inputOf('Decrypt')) : undefined
-  return [outcome, old].map((answer) => answer && [answer.status, answer.json.Plaintext, answer.json.__type])
-}
-
-interface Ended {
-  /** At what. */
-  readonly at: string
+interface Ended<T> {
+  /** Before or after which write. */
+  readonly where: string
+  /** By the next processes. */
   readonly seen: string
-  readonly again: Answer
+  readonly again: T
   readonly seenAfter: string
 }
-type Outcome = Ended | { readonly answer: Answer; readonly seen: string }
-
-/** What the next processes see, where one was killed; or the answer, where the death never came. */
-async function killed(name: string, from: Lasting, death: Death, known: ReadonlySet<string>): Promise<Outcome> {
-  const lasting = copyOf(from)
-  const life = new Life(death)
-  const call = startOn(lasting, life).call(name, inputOf(name))
-  const ended = await Promise.race([call, life.died])
-  const seen = await view(lasting, known)
-  if (typeof ended !== 'string') return { answer: ended, seen }
-  const again = await startOn(lasting).call(name, inputOf(name))
-  const where = `${death.written ? 'after' : 'before'} write ${death.at} (${ended})`
-  return { at: where, seen, again, seenAfter: await view(lasting, known) }
+interface Courses<T> {
+  readonly deaths: readonly Ended<T>[]
+  /** What comes of it where the death never comes. */
+  readonly answer: T
+  readonly done: string
 }
 
-const identifiersIn = ({ tables }: Lasting): ReadonlySet<string> =>
-  new Set(JSON.stringify(Array.from(tables.values(), (items) => [...items])).match(identifiers))
-
-test.each(changing.map(({ name }) => name))('%s is done wholly or not at all', async (name) => {
-  const from = await prepared(name)
-  const known = identifiersIn(from)
-  const unchanged = await view(from, known)
-  const deaths: Ended[] = []
-  let done: string | undefined
-  for (let write = 1; done === undefined; write++) {
+/** Has a process die at every write of what it performs, and another perform the same. */
+async function killedEverywhere<T>(
+  from: Lasting,
+  perform: (world: TestWorld) => Promise<T>,
+  look: (lasting: Lasting) => Promise<string>,
+  next = perform,
+): Promise<Courses<T>> {
+  const deaths: Ended<T>[] = []
+  for (let write = 1; ; write++) {
     for (const written of [false, true]) {
-      const outcome = await killed(name, from, { at: write, written }, known)
-      if ('again' in outcome) deaths.push(outcome)
-      else {
-        expect([outcome.answer.status, outcome.answer.json.message]).toEqual([200, undefined])
-        done = outcome.seen
-      }
+      const lasting = copyOf(from)
+      const life = new Life({ at: write, written })
+      const performing = perform(startOn(lasting, life))
+      const what = await Promise.race([performing.then(() => undefined), life.died])
+      const seen = await look(lasting)
+      if (what === undefined) return { deaths, answer: await performing, done: seen }
+      const again = await next(startOn(lasting))
+      const where = `${written ? 'after' : 'before'} write ${write} (${what})`
+      deaths.push({ where, seen, again, seenAfter: await look(lasting) })
     }
   }
-  // A record before, a write, a record after: less would be no change.
-  expect(deaths.length).toBeGreaterThanOrEqual(6)
-  if (!sameInSight.has(name)) expect(done).not.toBe(unchanged)
-  for (const { at: where, seen, again, seenAfter } of deaths) {
-    // Committed, and told by the schedule (multi-region-convergence.test.ts): until then the key is Updating.
-    if (name === 'UpdatePrimaryRegion' && again.json?.__type === 'KMSInvalidStateException') continue
-    if (!inSteps.has(name))
-      expect([where, unchanged, done]).toEqual([where, unchanged, done].with(seen === done ? 2 : 1, seen))
-    const outcome = again.status === 200 ? 'done' : again.json.__type
-    expect([where, outcome]).toEqual([where, seen === done && again.status !== 200 ? doneAlready[name] : 'done'])
-    if (again.status !== 200 || !addsOne.has(name)) expect([where, seenAfter]).toEqual([where, done])
+}
+
+test.each(changing.map((action) => [action.name, action] as const))(
+  '%s is done wholly or not at all',
+  async (name, action) => {
+    const from = await prepared(name)
+    const known = identifiersIn(from)
+    const of = [iam, sts].some((service) => service === serviceOf(action)) ? identities : keys
+    const look = (lasting: Lasting) => view(lasting, known, at, of)
+    const unchanged = await look(from)
+    const { deaths, answer, done } = await killedEverywhere(from, (world) => ask(world, name, at), look)
+    expect(answer).toMatchObject({ status: 200 })
+    expect(done).not.toMatch(/dangling\n\{/)
+    // A record before, a write, a record after: less would be no change.
+    expect(deaths.length).toBeGreaterThanOrEqual(sameInSight.has(name) ? 4 : 6)
+    if (!sameInSight.has(name)) expect(done).not.toBe(unchanged)
+    for (const { where, seen, again, seenAfter } of deaths) {
+      // Committed, and until the schedule has told of it the key is Updating: the next test's.
+      if (name === 'UpdatePrimaryRegion' && again.error === 'KMSInvalidStateException') continue
+      if (!inSteps.has(name))
+        expect([where, unchanged, done]).toEqual([where, unchanged, done].with(seen === done ? 2 : 1, seen))
+      const outcome = again.status === 200 ? 'done' : again.error
+      expect([where, outcome]).toEqual([where, seen === done && again.status !== 200 ? doneAlready[name] : 'done'])
+      if (again.status !== 200 || !addsOne.has(name)) expect([where, seenAfter]).toEqual([where, done])
+    }
+  },
+)
+
+const dayMs = 86_400_000
+const started = newNetwork().clock.ms
+const later = (lasting: Lasting, ms: number): Lasting => ({ ...lasting, nowMs: started + ms })
+const scheduleNamed = (name: string): Schedule => {
+  const found = schedules.find((each) => each.name === name)
+  if (!found) throw new Error(`no ${name}`)
+  return found
+}
+/** As it ticks in every Region. */
+async function runEverywhere(schedule: Schedule, { network }: TestWorld): Promise<void> {
+  for (const { open } of network.worlds.values()) await runSchedule(schedule, open)
+}
+
+test('UpdatePrimaryRegion that was cut short is finished in both Regions, or in neither, by the schedule', async () => {
+  const from = await prepared('UpdatePrimaryRegion')
+  const known = identifiersIn(from)
+  const afterwards = scheduleNamed('SynchronizeMultiRegionKey')
+  const healed = async (lasting: Lasting): Promise<string> => {
+    const long = later(copyOf(lasting), 5 * 60_000)
+    for (let rounds = 0; rounds < 2; rounds++) await runEverywhere(afterwards, startOn(long))
+    return view(long, known, at)
+  }
+  const change = (world: TestWorld) => ask(world, 'UpdatePrimaryRegion', at)
+  const { deaths, done } = await killedEverywhere(from, change, healed)
+  const unchanged = await healed(from)
+  expect(`${unchanged}${done}`).not.toContain('Updating')
+  const outcomes = new Set(deaths.map(({ seen }) => seen))
+  expect(outcomes).toEqual(new Set([unchanged, done]))
+  for (const { where, seenAfter } of deaths) expect([where, seenAfter]).toEqual([where, done])
+})
+
+/** What must have happened for there to be something due, and when it is due. */
+const due: Readonly<Record<string, (world: TestWorld) => Promise<number>>> = {
+  RotateKey: async (world) => {
+    await ask(world, 'EnableKeyRotation', at)
+    return 90 * dayMs
+  },
+  DeleteKey: async (world) => {
+    await ask(world, 'ScheduleKeyDeletion', at)
+    return 7 * dayMs
+  },
+  DeleteExpiredKeyMaterial: async (world) => {
+    const expires = { ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: (world.nowMs + dayMs) / 1000 }
+    await world.call('ImportKeyMaterial', { ...validInputs.ImportKeyMaterial?.(at), ...expires })
+    return dayMs
+  },
+  SynchronizeMultiRegionKey: async (world) => {
+    world.network.cut.set('us-west-2', 0)
+    await world.call('EnableKeyRotation', { KeyId: at.shared.keyId })
+    return 5 * 60_000
+  },
+}
+
+test.each(Object.keys(due))('%s is done wholly in the end, wherever a run of it was cut short', async (name) => {
+  const lasting = copyOf(before)
+  const from = later(lasting, (await due[name]?.(startOn(lasting))) ?? 0)
+  const known = identifiersIn(from)
+  const look = (each: Lasting) => view(each, known, at)
+  const unchanged = await look(from)
+  const run = (world: TestWorld) => runSchedule(scheduleNamed(name), world.open)
+  const { deaths, answer, done } = await killedEverywhere(from, run, look)
+  expect(answer).toMatchObject({ done: 1, failed: 0 })
+  expect(done).not.toMatch(/dangling\n\{/)
+  expect(done).not.toBe(unchanged)
+  expect(deaths.length).toBeGreaterThanOrEqual(4)
+  for (const { where, again, seenAfter } of deaths) {
+    expect([where, again.failed, seenAfter]).toEqual([where, 0, done])
   }
 })

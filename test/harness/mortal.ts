@@ -1,5 +1,6 @@
 /** Processes that end in the middle of what they do, and others that find what they left. */
 
+import type { Records } from '../../lib/store/cached.ts'
 import type { Table } from '../../lib/store/client.ts'
 import { recordsIn } from '../../lib/store/store.ts'
 import { type Items, memoryTable } from './memory-table.ts'
@@ -11,6 +12,8 @@ export interface Lasting {
   readonly tables: ReadonlyMap<string, Items>
   readonly hsms: ReadonlyMap<string, SoftHsm>
   readonly domain: Uint8Array
+  /** What time it is for processes that are started now. */
+  readonly nowMs?: number
 }
 
 /** The process ends at its nth write: before the write is done, or after, with its answer on the way. */
@@ -63,15 +66,24 @@ export class Life {
 const regions = ['us-east-1', 'us-west-2', 'eu-west-1'] as const
 
 /** Processes in every Region on what is there. The first Region's lives as `life` says, from now on. */
-export function startOn({ tables, hsms, domain }: Lasting, life = new Life()): TestWorld {
+export const startOn = (lasting: Lasting, life = new Life()): TestWorld =>
+  startWith(lasting, (items) => recordsIn(life.table(memoryTable(items))), life)
+
+/** Processes in every Region on what is there. The first Region's has its store as it is given. */
+export function startWith(
+  { tables, hsms, domain, nowMs }: Lasting,
+  recordsOf: (items: Items) => Records,
+  life = new Life(),
+): TestWorld {
   const network = {
     ...newNetwork((region) => {
-      const table = memoryTable(tables.get(region) ?? new Map())
-      return recordsIn(region === regions[0] ? life.table(table) : table)
+      const items = tables.get(region) ?? new Map()
+      return region === regions[0] ? recordsOf(items) : recordsIn(memoryTable(items))
     }),
     domain,
     hsms: new Map(hsms),
   }
+  if (nowMs !== undefined) network.clock.ms = nowMs
   const [world] = regions.map((region) => new TestWorld(region, network))
   if (!world) throw new Error('there is a first Region')
   const write = world.open.audit.write.bind(world.open.audit)

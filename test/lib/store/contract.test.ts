@@ -6,6 +6,7 @@ import { Conflict, type Page, type PageRequest } from '../../../lib/ports.ts'
 import type { Records } from '../../../lib/store/cached.ts'
 import { openStore, recordsIn } from '../../../lib/store/store.ts'
 import type { KeyStore } from '../../../lib/stores/key-store.ts'
+import { faultyTable } from '../../harness/memory-dynamodb.ts'
 import { memoryStore } from '../../harness/memory-store.ts'
 import { memoryTable } from '../../harness/memory-table.ts'
 import { aKey, aMaterial, anAccessKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
@@ -65,6 +66,11 @@ const idOf = ({ id }: Key) => id
 describe('in memory', () => keepsTheContract(async () => ({ store: memoryStore(), close: async () => {} })))
 describe("in memory, as the table's items", () =>
   keepsTheContract(async () => ({ store: recordsIn(memoryTable(new Map())), close: async () => {} })))
+describe('in memory, through the SDK', () =>
+  keepsTheContract(async () => ({
+    store: recordsIn(await faultyTable(new Map(), () => undefined)),
+    close: async () => {},
+  })))
 describe('embedded', () => keepsTheContract(() => embedded(0)))
 describe('embedded, behind the cache', () => keepsTheContract(() => embedded(60_000)))
 describe(`on a table of ${tableServerKind}`, () => keepsTheContract(onServer))

@@ -2,7 +2,6 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { utf8 } from '../../../lib/bytes.ts'
 import { DependencyTimeoutException, KMSInternalException } from '../../../lib/errors.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { aliasesIn } from '../../../lib/store/aliases.ts'
@@ -10,31 +9,10 @@ import { openTable } from '../../../lib/store/client.ts'
 import { type Embedded, openEmbedded } from '../../../lib/store/embedded.ts'
 import { keysIn } from '../../../lib/store/keys.ts'
 import { aKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
+import { answering, answerLost, type Fault, isWrite, requestLost, withFaults } from '../../harness/store-faults.ts'
 
 const timedOut = 'The system timed out while trying to fulfill the request. The request can be retried.'
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not a secret' }
-
-type Handler = Embedded['requestHandler'] & { handle(...request: unknown[]): Promise<{ response: object }> }
-type Fault = (perform: () => Promise<{ response: object }>) => Promise<{ response: object }>
-
-/** No answer came, though the table has done what was asked. */
-const answerLost: Fault = async (perform) => {
-  await perform()
-  throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-}
-/** Nothing reached the table. */
-const requestLost: Fault = async () => {
-  throw Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
-}
-const answering =
-  (status: number, type: string): Fault =>
-  async () => ({
-    response: {
-      statusCode: status,
-      headers: { 'content-type': 'application/x-amz-json-1.0' },
-      body: utf8(JSON.stringify({ __type: `com.amazonaws.dynamodb.v20120810#${type}`, message: 'said the table' })),
-    },
-  })
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>
 let embedded: Embedded
@@ -49,24 +27,17 @@ afterEach(async () => {
 
 /** A table whose writes meet these faults, one each, and after them none. `attempts` counts the writes sent. */
 function faulty(...faults: Fault[]) {
-  const inner = embedded.requestHandler as Handler
   let attempts = 0
   const client = new DynamoDBClient({
     region: 'us-east-1',
     endpoint: 'http://faulty.invalid',
     credentials,
     maxAttempts: 3,
-    requestHandler: {
-      ...inner,
-      handle: (...request: unknown[]) => {
-        const perform = () => inner.handle(...request)
-        const { headers } = request[0] as { headers: Record<string, string> }
-        if (!/PutItem|DeleteItem/.test(headers['x-amz-target'] ?? '')) return perform()
-        attempts += 1
-        const fault = faults.shift()
-        return fault ? fault(perform) : perform()
-      },
-    } as Embedded['requestHandler'],
+    requestHandler: withFaults(embedded.requestHandler, (request) => {
+      if (!isWrite(request)) return undefined
+      attempts += 1
+      return faults.shift()
+    }),
   })
   const table = openTable(client, embedded.table)
   return { keys: keysIn(table), aliases: aliasesIn(table), attempts: () => attempts }
