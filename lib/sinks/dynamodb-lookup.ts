@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import { type FoundRecord, isAskedFor, type Lookup, type LookupPage } from '../audit/lookup.ts'
 import { readLine } from '../audit/mark.ts'
-import { DependencyTimeoutException, InvalidNextTokenException } from '../errors.ts'
+import { DependencyTimeoutException, InvalidNextTokenException, KmsError } from '../errors.ts'
 import { byName, byUser, hourPartition, shards } from './places.ts'
 
 interface Partition {
@@ -27,15 +27,30 @@ type Asked = NonNullable<BatchGetCommandInput['RequestItems']>
 
 const placeOf = ({ PK, SK }: Item): string => JSON.stringify([PK, SK])
 
+const late = (cause?: unknown) => new DependencyTimeoutException('The audit table did not answer in time.', { cause })
+
+/** What does not even say that there is nothing. */
+const noAnswer = (): never => {
+  throw new Error('What answered is not the table.')
+}
+
 /**
  * Records of the audit table, newest first: by key, user or event name through their index, everything else by the hour.
- * @throws InvalidNextTokenException
+ * @throws InvalidNextTokenException; DependencyTimeoutException when the table cannot be read
  */
 export async function lookUpInTable(
   documents: DynamoDBDocumentClient,
   table: string,
   lookup: Lookup,
 ): Promise<LookupPage> {
+  try {
+    return await lookUp(documents, table, lookup)
+  } catch (error) {
+    throw error instanceof KmsError ? error : late(error)
+  }
+}
+
+async function lookUp(documents: DynamoDBDocumentClient, table: string, lookup: Lookup): Promise<LookupPage> {
   const from = new Date(lookup.from).toISOString()
   // Sorted by time and then by id: what follows a time is later than the time itself.
   const newest = before(lookup.token) ?? `${new Date(lookup.to).toISOString()}#~`
@@ -57,7 +72,7 @@ export async function lookUpInTable(
           ...(start && { ExclusiveStartKey: start }),
         }),
       )
-      yield* await withRecords(answer.Items ?? [])
+      yield* await withRecords(answer.Items ?? noAnswer())
       start = answer.LastEvaluatedKey
     } while (start)
   }
@@ -68,9 +83,10 @@ export async function lookUpInTable(
     for (let at = 0; at < found.length; at += atOnce) {
       let asked: Asked = { [table]: { Keys: found.slice(at, at + atOnce).map(({ PK, SK }) => ({ PK, SK })) } }
       for (let tries = 1; Object.keys(asked).length > 0; tries++) {
-        if (tries > maxTries) throw new DependencyTimeoutException('The audit table did not answer in time.')
+        if (tries > maxTries) throw late()
         const { Responses, UnprocessedKeys = {} } = await documents.send(new BatchGetCommand({ RequestItems: asked }))
-        for (const { PK, SK, record } of Responses?.[table] ?? []) records.set(placeOf({ PK, SK }), record)
+        for (const { PK, SK, record } of (Responses ?? noAnswer())[table] ?? [])
+          records.set(placeOf({ PK, SK }), record)
         asked = UnprocessedKeys
       }
     }

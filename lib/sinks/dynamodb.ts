@@ -52,7 +52,8 @@ export function openDynamoSink(options: Options): DynamoSink {
     region,
     ...(endpoint !== undefined && { endpoint }),
     maxAttempts: 3,
-    requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, throwOnRequestTimeout: true },
+    // The socket's own bounds an answer that stops in the middle.
+    requestHandler: { connectionTimeout: 1000, requestTimeout: 2000, socketTimeout: 2000, throwOnRequestTimeout: true },
   })
   const documents = DynamoDBDocumentClient.from(client)
 
@@ -61,7 +62,9 @@ export function openDynamoSink(options: Options): DynamoSink {
     let left: Writes = { [table]: items.map((Item) => ({ PutRequest: { Item } })) }
     for (let tries = 1; ; tries++) {
       const { UnprocessedItems } = await documents.send(new BatchWriteCommand({ RequestItems: left }), within)
-      if (UnprocessedItems === undefined || Object.keys(UnprocessedItems).length === 0) return
+      // A table says what it has left even when that is nothing: what says nothing is none, and has written nothing.
+      if (UnprocessedItems === undefined) throw new Error('What answered is not the table.')
+      if (Object.keys(UnprocessedItems).length === 0) return
       if (tries === maxTries) throw new Error(`The table left items unprocessed ${tries} times.`)
       left = UnprocessedItems
       await backOff(tries)

@@ -7,6 +7,7 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
 import { DependencyTimeoutException, KMSInternalException } from '../errors.ts'
 import { Conflict, type Page, type PageRequest } from '../ports.ts'
+import { demandAnswers } from './answers.ts'
 import type { Item, ItemKey } from './items.ts'
 import type { IndexName } from './table.ts'
 
@@ -45,6 +46,7 @@ const longestKeyBytes = 2048
 
 /** @param deadlineMs for one call, its retries included */
 export function openTable(client: DynamoDBClient, name: string, deadlineMs = 5000): Table {
+  demandAnswers(client)
   const documents = DynamoDBDocumentClient.from(client)
   const within = () => ({ abortSignal: AbortSignal.timeout(deadlineMs) })
 

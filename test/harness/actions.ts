@@ -13,6 +13,7 @@ export const actions: readonly AnyOperation[] = [...operations, ...identityActio
 /** There is never anything that they ask for. */
 export const neverThere: Readonly<Record<string, string>> = {
   DeleteLoginProfile: 'NoSuchEntity',
+  GetAccountPasswordPolicy: 'NoSuchEntity',
   GetLoginProfile: 'NoSuchEntity',
 }
 export const changing = actions.filter(({ name, readOnly }) => !readOnly && !Object.hasOwn(neverThere, name))
@@ -32,10 +33,12 @@ export interface Outcome {
 /** STS gives sessions to users. */
 const byUser = new Set(['AssumeRole', 'GetSessionToken', 'GetFederationToken'])
 
-/** The valid call. */
+/** The valid call; without a member where none is named. */
 export async function ask(world: TestWorld, name: string, { identities, ...staged }: Staged): Promise<Outcome> {
-  const input = identityInputs[name]?.(identities)
-  if (input) return asForm(world, name, input, byUser.has(name) ? identities.credentials : undefined)
+  if (identityActions.some((action) => action.name === name)) {
+    const input = identityInputs[name]?.(identities) ?? {}
+    return asForm(world, name, input, byUser.has(name) ? identities.credentials : undefined)
+  }
   const { status, json } = await world.call(name, validInputs[name]?.(staged))
   return { status, error: json?.__type }
 }
@@ -102,3 +105,6 @@ export const inSteps = new Set([
   'ReplicateKey',
   'UpdatePrimaryRegion',
 ])
+
+/** Committed, and until the schedule has told other Regions of it there is nothing to ask for again. */
+export const untold: Readonly<Record<string, string>> = { UpdatePrimaryRegion: 'KMSInvalidStateException' }

@@ -47,7 +47,7 @@ export async function stageIdentities(world: TestWorld, issuer: TestIssuer): Pro
   await ask('AddUserToGroup', { GroupName: 'staged', UserName: 'staged' })
   const key = await ask('CreateAccessKey', { UserName: 'staged' })
   const value = (name: string): string => new RegExp(`<${name}>(.*?)</${name}>`).exec(key)?.[1] ?? ''
-  await ask('CreateOpenIDConnectProvider', { Url: `https://${issuer.url}`, ClientIDList: ['app'] })
+  await ask('CreateOpenIDConnectProvider', { Url: `https://${issuer.url}`, ClientIDList: ['app'], Tags: tags })
   const provider = arnOf(`oidc-provider/${issuer.url}`)
   await ask('CreateRole', {
     RoleName: 'federated',
@@ -76,7 +76,6 @@ const ofHolders = ['User', 'Role', 'Group'].flatMap((kind): readonly (readonly [
     [`ListAttached${kind}Policies`, staged],
     [`Get${kind}`, staged],
     [`Delete${kind}`, named(kind, 'spare')],
-    [`List${kind}s`, {}],
   ]
 })
 const ofPrincipals = ['User', 'Role'].flatMap((kind): readonly (readonly [string, object])[] => [
@@ -110,7 +109,7 @@ const fixed: Readonly<Record<string, object>> = Object.fromEntries([
 ])
 const ofPolicy = (name: string, more: object = {}) => ({ PolicyArn: policyArn(name), ...more })
 
-/** One valid input for each action. */
+/** One valid input for each action that needs any member. */
 export const identityInputs: Readonly<Record<string, (stage: IdentityStage) => object>> = {
   ...Object.fromEntries(Object.entries(fixed).map(([name, input]) => [name, () => input])),
   AddClientIDToOpenIDConnectProvider: ({ provider }) => ({ OpenIDConnectProviderArn: provider, ClientID: 'new' }),
@@ -138,20 +137,17 @@ export const identityInputs: Readonly<Record<string, (stage: IdentityStage) => o
   DeletePolicyVersion: () => ofPolicy('staged', { VersionId: 'v1' }),
   GetAccessKeyInfo: ({ credentials }) => ({ AccessKeyId: credentials.accessKeyId }),
   GetAccessKeyLastUsed: ({ credentials }) => ({ AccessKeyId: credentials.accessKeyId }),
-  GetCallerIdentity: () => ({}),
   GetFederationToken: () => ({ Name: 'federated', Policy: policyText('kms:List*') }),
   GetContextKeysForCustomPolicy: () => ({ PolicyInputList: [policyText('kms:*')] }),
   GetContextKeysForPrincipalPolicy: () => ({ PolicySourceArn: arnOf('user/staged') }),
   GetOpenIDConnectProvider: ({ provider }) => ({ OpenIDConnectProviderArn: provider }),
   GetPolicy: () => ofPolicy('staged'),
   GetPolicyVersion: () => ofPolicy('staged', { VersionId: 'v1' }),
-  GetSessionToken: () => ({}),
   ListAccessKeys: () => ({ UserName: 'staged' }),
   ListEntitiesForPolicy: () => ofPolicy('staged'),
   ListGroupsForUser: () => ({ UserName: 'staged' }),
   ListInstanceProfilesForRole: () => ({ RoleName: 'staged' }),
-  ListOpenIDConnectProviders: () => ({}),
-  ListVirtualMFADevices: () => ({}),
+  ListOpenIDConnectProviderTags: ({ provider }) => ({ OpenIDConnectProviderArn: provider }),
   SimulateCustomPolicy: () => ({ PolicyInputList: [policyText('kms:*')], ActionNames: ['kms:Encrypt'] }),
   SimulatePrincipalPolicy: () => ({ PolicySourceArn: arnOf('user/staged'), ActionNames: ['kms:Encrypt'] }),
   ListPolicies: () => ({ Scope: 'Local' }),
@@ -160,6 +156,11 @@ export const identityInputs: Readonly<Record<string, (stage: IdentityStage) => o
   RemoveClientIDFromOpenIDConnectProvider: ({ provider }) => ({ OpenIDConnectProviderArn: provider, ClientID: 'app' }),
   RemoveUserFromGroup: () => ({ GroupName: 'staged', UserName: 'staged' }),
   SetDefaultPolicyVersion: () => ofPolicy('staged', { VersionId: 'v1' }),
+  TagOpenIDConnectProvider: ({ provider }) => ({
+    OpenIDConnectProviderArn: provider,
+    Tags: [{ Key: 'team', Value: 'blue' }],
+  }),
+  UntagOpenIDConnectProvider: ({ provider }) => ({ OpenIDConnectProviderArn: provider, TagKeys: ['team'] }),
   TagPolicy: () => ofPolicy('spare', { Tags: [{ Key: 'team', Value: 'blue' }] }),
   UntagPolicy: () => ofPolicy('staged', { TagKeys: ['team'] }),
   UpdateAccessKey: ({ credentials }) => ({

@@ -59,7 +59,7 @@ export const answering = (status: number, type: string): Fault =>
 const page = '<html><body>It works!</body></html>'
 
 /** What is no answer of a table's. */
-export const garbage: Readonly<Record<string, Fault>> = {
+export const garbage = {
   'a page': saying(200, 'text/html', page),
   'a page that is not found': saying(404, 'text/html', page),
   'a page of a proxy': saying(400, 'text/html', page),
@@ -68,8 +68,7 @@ export const garbage: Readonly<Record<string, Fault>> = {
   'half an answer': saying(200, json, '{"Item":{"PK":{"S":"KEY#'),
   'a list': saying(200, json, '[]'),
   'a null': saying(200, json, 'null'),
-  'something else': saying(200, json, '{"Item":{"PK":{"S":"KEY#1"},"SK":{"S":"KEY"}},"Items":7}'),
-}
+} as const satisfies Record<string, Fault>
 
 /** Every call of a handler by way of what `faultOf` says of it. */
 export function withFaults(

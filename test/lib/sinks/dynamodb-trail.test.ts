@@ -1,7 +1,7 @@
 /** The trail in a table, on a DynamoDB-compatible server in this process. */
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, waitUntilTableExists } from '@aws-sdk/client-dynamodb'
@@ -11,6 +11,7 @@ import type { Lookup } from '../../../lib/audit/lookup.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
 import { sealAll } from '../../../lib/audit/seal.ts'
 import { verifyExport } from '../../../lib/audit/verify.ts'
+import { DependencyTimeoutException } from '../../../lib/errors.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { type DynamoSink, openDynamoSink } from '../../../lib/sinks/dynamodb.ts'
 import { auditTable } from '../../../lib/sinks/places.ts'
@@ -199,6 +200,27 @@ describe('looking up in a table', () => {
     const from = now - 3_600_000
     expect(await all({ from })).toEqual(idsOf(records, ({ eventTime }) => Date.parse(eventTime) >= from))
     expect(await all({ account: '999999999999' })).toEqual([])
+  })
+
+  test.each([
+    ['is gone', undefined],
+    ['answers nothing', ''],
+    ['answers with a page', '<html></html>'],
+  ])('says to try again while the table %s', async (_, page) => {
+    const other = createServer((_request, response) => void response.end(page))
+    other.listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    if (page === undefined) other.close()
+    const sink = openDynamoSink({ region: 'us-east-1', table, endpoint: `http://127.0.0.1:${port}`, now: () => now })
+    opened.push(sink)
+    try {
+      const looking = sink.trail.lookUp({ account: '111122223333', from: 0, to: now, limit: 1 })
+      await expect(looking).rejects.toThrow(DependencyTimeoutException)
+      await expect(looking).rejects.toThrow('The audit table did not answer in time.')
+    } finally {
+      other.close()
+    }
   })
 
   test('refuses a token that it did not make', async () => {

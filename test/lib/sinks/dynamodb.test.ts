@@ -90,7 +90,7 @@ describe('the items of a record', () => {
 
 describe('a DynamoDB sink', () => {
   it('writes a record that comes alone without waiting for others', async () => {
-    documents.on(BatchWriteCommand).resolves({})
+    documents.on(BatchWriteCommand).resolves({ UnprocessedItems: {} })
     const record = aRecord()
     await sink.write(record)
     expect(batches()).toEqual([itemsOf(record)])
@@ -120,7 +120,7 @@ describe('a DynamoDB sink', () => {
     })
     await vi.waitFor(() => expect(batches()).toHaveLength(1))
     expect(acknowledged).toBe(false)
-    resolve({})
+    resolve({ UnprocessedItems: {} })
     await write
   })
 
@@ -131,7 +131,7 @@ describe('a DynamoDB sink', () => {
       const taken = Math.ceil(items.length / 2)
       stored.push(...items.slice(0, taken))
       const left = input.RequestItems?.[table]?.slice(taken) ?? []
-      return left.length > 0 ? { UnprocessedItems: { [table]: left } } : {}
+      return { UnprocessedItems: left.length > 0 ? { [table]: left } : {} }
     })
     const records = some(25)
     await Promise.all(records.map((record) => sink.write(record)))
@@ -157,7 +157,7 @@ describe('a DynamoDB sink', () => {
 
   it('refuses the records of a call that failed, and writes the next ones', async () => {
     const cause = new Error('socket hang up')
-    documents.on(BatchWriteCommand).rejectsOnce(cause).resolves({})
+    documents.on(BatchWriteCommand).rejectsOnce(cause).resolves({ UnprocessedItems: {} })
     const error = await sink.write(aRecord()).then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -168,15 +168,27 @@ describe('a DynamoDB sink', () => {
     expect(batches()).toHaveLength(2)
   })
 
+  it('refuses records when what answers does not say what it has written', async () => {
+    documents.on(BatchWriteCommand).resolvesOnce({}).resolves({ UnprocessedItems: {} })
+    const error = await sink.write(aRecord()).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(DependencyTimeoutException)
+    expect(error).toMatchObject({ message: refused, cause: new Error('What answered is not the table.') })
+    await sink.write(aRecord())
+  })
+
   it('refuses a record of which any item could not be written', async () => {
-    documents.on(BatchWriteCommand).resolvesOnce({}).rejectsOnce(new Error('socket hang up')).resolves({})
+    documents
+      .on(BatchWriteCommand)
+      .resolvesOnce({ UnprocessedItems: {} })
+      .rejectsOnce(new Error('socket hang up'))
+      .resolves({ UnprocessedItems: {} })
     const keys = Array.from({ length: 26 }, (_, index) => resource(keyArn(`key-${index}`)))
     await expect(sink.write(aRecord({ resources: keys }))).rejects.toThrow(refused)
     expect(batches().map((items) => items.length)).toEqual([25, 1])
   })
 
   it('writes what is waiting before it closes, and refuses what comes after', async () => {
-    documents.on(BatchWriteCommand).resolves({})
+    documents.on(BatchWriteCommand).resolves({ UnprocessedItems: {} })
     const writes = some(100).map((record) => sink.write(record))
     await sink.close()
     await Promise.all(writes)

@@ -9,7 +9,15 @@ import { openTable } from '../../../lib/store/client.ts'
 import { type Embedded, openEmbedded } from '../../../lib/store/embedded.ts'
 import { keysIn } from '../../../lib/store/keys.ts'
 import { aKey, anAlias, temporaryDirectory } from '../../harness/store.ts'
-import { answering, answerLost, type Fault, isWrite, requestLost, withFaults } from '../../harness/store-faults.ts'
+import {
+  answering,
+  answerLost,
+  type Fault,
+  garbage,
+  isWrite,
+  requestLost,
+  withFaults,
+} from '../../harness/store-faults.ts'
 
 const timedOut = 'The system timed out while trying to fulfill the request. The request can be retried.'
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not a secret' }
@@ -27,6 +35,10 @@ afterEach(async () => {
 
 /** A table whose writes meet these faults, one each, and after them none. `attempts` counts the writes sent. */
 function faulty(...faults: Fault[]) {
+  return faultyIn({}, faults)
+}
+/** Whose reads meet one fault for ever. */
+function faultyIn({ reads }: { readonly reads?: Fault | undefined }, faults: Fault[]) {
   let attempts = 0
   const client = new DynamoDBClient({
     region: 'us-east-1',
@@ -34,7 +46,7 @@ function faulty(...faults: Fault[]) {
     credentials,
     maxAttempts: 3,
     requestHandler: withFaults(embedded.requestHandler, (request) => {
-      if (!isWrite(request)) return undefined
+      if (!isWrite(request)) return reads
       attempts += 1
       return faults.shift()
     }),
@@ -135,6 +147,11 @@ describe('a write whose answer was lost', () => {
 describe('a table that refuses', () => {
   test.each([
     ['throttles', answering(400, 'ProvisionedThroughputExceededException')],
+    ['throttles an account', answering(400, 'RequestLimitExceeded')],
+    ['throttles changes', answering(400, 'ThrottlingException')],
+    ['answers nothing', garbage.nothing],
+    ['answers with a page', garbage['a page']],
+    ['answers with a list', garbage['a list']],
     ['fails', answering(500, 'InternalServerError')],
     ['is overloaded', answering(503, 'ServiceUnavailable')],
     ['cannot be reached', requestLost],
@@ -162,6 +179,16 @@ describe('a table that refuses', () => {
   )
 })
 
+describe('what is no answer of a table', () => {
+  test.each(Object.entries(garbage))('%s is not taken for one, of whatever is asked', async (_, fault) => {
+    const { keys } = faultyIn({ reads: fault }, [fault, fault, fault])
+    const failure = expect.objectContaining({ fault: 'server' })
+    await expect(keys.find('some-key')).rejects.toEqual(failure)
+    await expect(keys.list('111122223333', { limit: 10 })).rejects.toEqual(failure)
+    await expect(keys.create(aKey())).rejects.toEqual(failure)
+  })
+})
+
 describe('a table on a server', () => {
   const tableAt = (port: number) => {
     const endpoint = `http://127.0.0.1:${port}`
@@ -176,6 +203,20 @@ describe('a table on a server', () => {
       const finding = keysIn(tableAt((server.address() as AddressInfo).port)).find('some-key')
       await expect(finding).rejects.toThrow(DependencyTimeoutException)
       await expect(finding).rejects.toThrow(timedOut)
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  })
+
+  test('that stops in the middle of its answer is a dependency that timed out', async () => {
+    const server = createServer((_request, response) => void response.writeHead(200).write('{"Item":{"PK":{"S":"KEY'))
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    try {
+      const startedAt = performance.now()
+      const finding = keysIn(tableAt((server.address() as AddressInfo).port)).find('some-key')
+      await expect(finding).rejects.toThrow(DependencyTimeoutException)
+      expect(performance.now() - startedAt).toBeLessThan(3000)
     } finally {
       server.closeAllConnections()
       server.close()
