@@ -96,6 +96,7 @@ export default defineConfig({
         'test/e2e/lifecycle.test.ts',
         'test/e2e/recovery.test.ts',
         'test/e2e/regions.test.ts',
+        'test/e2e/rewrap.test.ts',
         'test/e2e/sockets.test.ts',
         'test/e2e/tables.test.ts',
       ]),
