@@ -11,6 +11,7 @@ import { openTable } from './client.ts'
 import { connect, type StorePlace } from './connect.ts'
 import { accessKeyKind, fromItem, type Item, type ItemKey, type Kind, keyAt, keyKind, materialKind } from './items.ts'
 import { accountKeyStoresKind, keyStoresIn } from './key-stores.ts'
+import { restorationAt } from './whole.ts'
 
 /** A key that is in the store as the HSM wrapped it. */
 export interface BoundKey {
@@ -110,6 +111,12 @@ function countWrapped(value: unknown): number {
   return inside + (Object.hasOwn(value, 'rootId') ? 1 : 0)
 }
 
+/** What is wrong, for operators: clients are not told what is in the cause. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
+}
+
 /** @throws Error when it holds wrapped keys that would be overlooked */
 function holderIn(item: Item): Holder | undefined {
   const many = countWrapped(item)
@@ -119,8 +126,7 @@ function holderIn(item: Item): Holder | undefined {
   try {
     holder = holdings.get(String(item.type))?.(item)
   } catch (error) {
-    const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : name
-    throw new Error(`${why}, and it holds wrapped keys.`, { cause: error })
+    throw new Error(`${reasonOf(error)}, and it holds wrapped keys.`, { cause: error })
   }
   if (holder?.keys.length !== many) throw new Error(`${name} holds wrapped keys that this version knows nothing of.`)
   return holder
@@ -129,17 +135,28 @@ function holderIn(item: Item): Holder | undefined {
 /** As backups do, this may wait for a busy table. */
 const patience = 12
 
-/** @throws Error when an embedded store is open already, here or in another process */
+/** @throws Error when an embedded store is open already, here or in another process, or when the store is half restored */
 export async function openWrappedKeys(place: StorePlace): Promise<WrappedKeys> {
   const { client, table: TableName, close } = await connect(place, patience)
   const documents = DynamoDBDocumentClient.from(client)
   const keyStores = keyStoresIn(openTable(client, TableName))
+  const end = async (): Promise<void> => {
+    client.destroy()
+    await close()
+  }
 
   async function found(at: ItemKey): Promise<Item | undefined> {
     const { Item } = await documents.send(new GetCommand({ TableName, Key: at, ConsistentRead: true }))
     return Item as Item | undefined
   }
 
+  try {
+    // What is not there yet would be overlooked.
+    if (await found(restorationAt)) throw new Error('The store is half restored: end it with npm run restore.')
+  } catch (error) {
+    await end()
+    throw error
+  }
   return {
     async *holders() {
       let from: Record<string, unknown> | undefined
@@ -184,9 +201,6 @@ export async function openWrappedKeys(place: StorePlace): Promise<WrappedKeys> {
         throw error
       }
     },
-    async close() {
-      client.destroy()
-      await close()
-    },
+    close: end,
   }
 }

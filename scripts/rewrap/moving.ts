@@ -1,6 +1,6 @@
 /** All that hangs from some roots, wrapped again item by item: each by one conditional write, whatever goes on beside. */
 import type { WrappedKey } from '../../lib/keys/key.ts'
-import type { BoundKey, Holder, WrappedKeys } from '../../lib/store/wrapped.ts'
+import { type BoundKey, type Holder, reasonOf, type WrappedKeys } from '../../lib/store/wrapped.ts'
 import { keysHere, Tally } from './hanging.ts'
 import type { RootedToken } from './token.ts'
 
@@ -20,12 +20,6 @@ interface Moving {
   readonly dryRun: boolean
   /** Is told now and then how many keys were wrapped again. */
   readonly tell?: (many: number) => void
-}
-
-/** Some of our errors say what is wrong in their cause: clients are not told. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
 }
 
 /** What was changed between its reading and its writing is read again: its new keys may hang from the old root, too. */

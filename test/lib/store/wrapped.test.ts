@@ -115,6 +115,16 @@ describe('what hangs from root keys', () => {
     }
   })
 
+  it('is not looked for in a store that is half restored', () =>
+    withDirectory(async (directory) => {
+      await put(directory, { PK: 'RESTORE', SK: 'RESTORE', type: 'restore', chain: '00' })
+      await expect(inWrapped(directory, allOf)).rejects.toThrow(
+        'The store is half restored: end it with npm run restore.',
+      )
+      // It was let go of again.
+      await expect(inWrapped(directory, allOf)).rejects.toThrow('half restored')
+    }))
+
   it('is replaced where it is, and nothing else of its item is changed', () =>
     withDirectory(async (directory) => {
       await filled(directory)
