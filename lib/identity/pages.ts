@@ -3,7 +3,7 @@ import { ValidationError } from '../errors.ts'
 import { markerFor, placeOf } from '../keys/pages.ts'
 import type { Page, PageRequest } from '../ports.ts'
 
-interface PageInput {
+export interface PageInput {
   readonly MaxItems?: number | undefined
   readonly Marker?: string | undefined
 }

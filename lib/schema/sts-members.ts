@@ -11,8 +11,10 @@ export const roleArn = string({
 export const sessionName = string({ min: 2, max: 64, pattern: '^[\\w+=,.@-]*$' })
 export const federatedName = string({ min: 2, max: 32, pattern: '^[\\w+=,.@-]*$' })
 export const externalId = string({ min: 2, max: 1224, pattern: '^[\\w+=,.@:\\/-]*$' })
-export const serialNumber = string({ min: 9, max: 256, pattern: '^[\\w+=/:,.@-]*$' })
-export const tokenCode = string({ min: 6, max: 6, pattern: '^[\\d]*$', sensitive: true })
+export const secondFactor = {
+  SerialNumber: string({ min: 9, max: 256, pattern: '^[\\w+=/:,.@-]*$' }),
+  TokenCode: string({ min: 6, max: 6, pattern: '^[\\d]*$', sensitive: true }),
+}
 export const webIdentityToken = string({ min: 4, max: 20_000, sensitive: true })
 export const accessKeyId = string({ min: 16, max: 128, pattern: '^[\\w]*$' })
 
@@ -25,9 +27,11 @@ export const tags = list(
   { max: 50 },
 )
 export const tagNames = list(tagName, { max: 50 })
-/** As much as the policies may have together is said by another error. */
-export const sessionPolicy = string({ min: 1 })
-export const policyArns = list(struct({ arn: string({ min: 20, max: 2048 }) }), { max: 10 })
+/** What a session is cut down by. As much as the policies may have together is said by another error. */
+export const sessionPolicies = {
+  Policy: string({ min: 1 }),
+  PolicyArns: list(struct({ arn: string({ min: 20, max: 2048 }) }), { max: 10 }),
+}
 
 export const credentials = struct({
   AccessKeyId: required(string()),

@@ -1,4 +1,5 @@
 import { DeleteConflict, LimitExceeded, NoSuchEntity } from '../../../lib/errors.ts'
+import { demandNoPolicies, pageByPath, rename } from '../../../lib/identity/alike.ts'
 import { foldedName, iamArn, type User } from '../../../lib/identity/entities.ts'
 import {
   demandFree,
@@ -79,13 +80,8 @@ const updateGroup = iamAction({
   needs: ['principals'],
   resource: ({ input: { GroupName, NewGroupName: name, NewPath }, ...asked }) =>
     renamedResourceOf(groups, GroupName, asked, { name, path: NewPath }),
-  async run({ input, place, principals }) {
-    const found = await demandHolder(groups, input.GroupName, { principals, place })
-    const { NewGroupName: name = found.name, NewPath = found.path } = input
-    demandPath('path', NewPath)
-    await demandFree(groups, name, { principals, place }, found)
-    const changed = { ...found, name, path: NewPath, arn: iamArn(place, 'group', NewPath + name) }
-    await principals.groups.rename(changed, found.name)
+  async run({ input: { GroupName, NewGroupName: name, NewPath: path }, place, principals }) {
+    await rename(groups, GroupName, { name, path }, { principals, place })
     return {}
   },
 })
@@ -102,9 +98,7 @@ const deleteGroup = iamAction({
     const found = await demandHolder(groups, input.GroupName, { principals, place })
     if ((await referencesTo(found.id, principals)).length > 0)
       throw new DeleteConflict('Cannot delete entity, must remove users from group first.')
-    if (found.attached.length > 0) throw new DeleteConflict('Cannot delete entity, must detach all policies first.')
-    if (Object.keys(found.inline).length > 0)
-      throw new DeleteConflict('Cannot delete entity, must delete policies first.')
+    demandNoPolicies(found)
     await principals.groups.remove(found)
     return {}
   },
@@ -119,10 +113,8 @@ const listGroups = iamAction({
   needs: ['principals'],
   resource: ({ input, place }) => iamArn(place, 'group', input.PathPrefix),
   async run({ input, place, principals }) {
-    demandPath('pathPrefix', input.PathPrefix)
-    const found = await principals.groups.list(place.account, pageOf(input))
-    const shown = found.items.filter((each) => each.path.startsWith(input.PathPrefix))
-    return { Groups: shown.map(groupShown), ...endOf(found, byName) }
+    const { items, end } = await pageByPath(groups, input, { principals, place })
+    return { Groups: items.map(groupShown), ...end }
   },
 })
 

@@ -1,4 +1,5 @@
 import { DeleteConflict, LimitExceeded } from '../../../lib/errors.ts'
+import type { ManagedPolicy } from '../../../lib/identity/entities.ts'
 import {
   demandOwnPolicy,
   demandPolicy,
@@ -65,24 +66,6 @@ const getPolicyVersion = iamAction({
   },
 })
 
-const deletePolicyVersion = iamAction({
-  name: 'DeletePolicyVersion',
-  readOnly: false,
-  summary: 'Deletes a version of a managed policy that is not in force.',
-  input: ofVersion,
-  output: struct({}),
-  needs: ['principals'],
-  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
-  async run({ input, place, now, principals }) {
-    const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
-    const { number } = demandVersion(policy, input.VersionId)
-    if (number === policy.defaultVersion) throw new DeleteConflict('Cannot delete the default version of a policy.')
-    const versions = policy.versions.filter((each) => each.number !== number)
-    await principals.managedPolicies.replace({ ...policy, versions, updatedAt: now })
-    return {}
-  },
-})
-
 const listPolicyVersions = iamAction({
   name: 'ListPolicyVersions',
   readOnly: true,
@@ -102,26 +85,44 @@ const listPolicyVersions = iamAction({
   },
 })
 
-const setDefaultPolicyVersion = iamAction({
-  name: 'SetDefaultPolicyVersion',
-  readOnly: false,
-  summary: 'Puts a version of a managed policy in force.',
-  input: ofVersion,
-  output: struct({}),
-  needs: ['principals'],
-  resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
-  async run({ input, place, now, principals }) {
-    const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
-    const { number } = demandVersion(policy, input.VersionId)
-    await principals.managedPolicies.replace({ ...policy, defaultVersion: number, updatedAt: now })
-    return {}
-  },
-})
+type Change = (policy: ManagedPolicy, number: number) => Partial<ManagedPolicy>
+const versionChanges = (
+  [
+    [
+      'DeletePolicyVersion',
+      'Deletes a version of a managed policy that is not in force.',
+      ({ versions, defaultVersion }, number) => {
+        if (number === defaultVersion) throw new DeleteConflict('Cannot delete the default version of a policy.')
+        return { versions: versions.filter((each) => each.number !== number) }
+      },
+    ],
+    [
+      'SetDefaultPolicyVersion',
+      'Puts a version of a managed policy in force.',
+      (_, number) => ({ defaultVersion: number }),
+    ],
+  ] as const satisfies readonly (readonly [string, string, Change])[]
+).map(([name, summary, changed]) =>
+  iamAction({
+    name,
+    readOnly: false,
+    summary,
+    input: ofVersion,
+    output: struct({}),
+    needs: ['principals'],
+    resource: ({ input, ...asked }) => policyResource(input.PolicyArn, asked),
+    async run({ input, place, now, principals }) {
+      const policy = await demandOwnPolicy(input.PolicyArn, place.account, principals)
+      const { number } = demandVersion(policy, input.VersionId)
+      await principals.managedPolicies.replace({ ...policy, ...changed(policy, number), updatedAt: now })
+      return {}
+    },
+  }),
+)
 
 export const policyVersionActions = [
   createPolicyVersion,
   getPolicyVersion,
-  deletePolicyVersion,
   listPolicyVersions,
-  setDefaultPolicyVersion,
+  ...versionChanges,
 ] as const

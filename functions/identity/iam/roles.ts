@@ -1,12 +1,11 @@
 import type { Place } from '../../../lib/arn.ts'
-import { DeleteConflict } from '../../../lib/errors.ts'
-import { foldedName, iamArn } from '../../../lib/identity/entities.ts'
+import { demandNoPolicies, pageByPath } from '../../../lib/identity/alike.ts'
+import { iamArn } from '../../../lib/identity/entities.ts'
 import { demandFree, demandHolder, demandTrustLength, resourceOf, roles } from '../../../lib/identity/holders.ts'
 import { idBytes, uniqueId } from '../../../lib/identity/ids.ts'
 import { link } from '../../../lib/identity/links.ts'
 import { demandPolicy } from '../../../lib/identity/managed-policies.ts'
 import { demandPath } from '../../../lib/identity/names.ts'
-import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import type { Directory, Principals } from '../../../lib/identity/ports.ts'
 import { idsOf, isThere } from '../../../lib/identity/principals.ts'
 import { roleListed, roleShown } from '../../../lib/identity/shown.ts'
@@ -169,9 +168,7 @@ const deleteRole = iamAction({
   resource: ({ input, ...asked }) => resourceOf(roles, input.RoleName, asked),
   async run({ input, place, principals }) {
     const found = await demandHolder(roles, input.RoleName, { principals, place })
-    if (found.attached.length > 0) throw new DeleteConflict('Cannot delete entity, must detach all policies first.')
-    if (Object.keys(found.inline).length > 0)
-      throw new DeleteConflict('Cannot delete entity, must delete policies first.')
+    demandNoPolicies(found)
     await principals.roles.remove(found)
     return {}
   },
@@ -186,10 +183,8 @@ const listRoles = iamAction({
   needs: ['principals'],
   resource: ({ input, place }) => iamArn(place, 'role', input.PathPrefix),
   async run({ input, place, principals }) {
-    demandPath('pathPrefix', input.PathPrefix)
-    const found = await principals.roles.list(place.account, pageOf(input))
-    const shown = found.items.filter((each) => each.path.startsWith(input.PathPrefix))
-    return { Roles: shown.map(roleListed), ...endOf(found, ({ name }) => foldedName(name)) }
+    const { items, end } = await pageByPath(roles, input, { principals, place })
+    return { Roles: items.map(roleListed), ...end }
   },
 })
 

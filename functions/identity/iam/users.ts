@@ -1,11 +1,11 @@
 import { DeleteConflict, ValidationError } from '../../../lib/errors.ts'
-import { foldedName, iamArn } from '../../../lib/identity/entities.ts'
+import { demandNoPolicies, pageByPath, rename } from '../../../lib/identity/alike.ts'
+import { iamArn } from '../../../lib/identity/entities.ts'
 import { demandFree, demandHolder, renamedResourceOf, resourceOf, users } from '../../../lib/identity/holders.ts'
 import { idBytes, uniqueId } from '../../../lib/identity/ids.ts'
 import { link } from '../../../lib/identity/links.ts'
 import { demandPolicy } from '../../../lib/identity/managed-policies.ts'
 import { demandPath } from '../../../lib/identity/names.ts'
-import { endOf, pageOf } from '../../../lib/identity/pages.ts'
 import { userListed, userShown } from '../../../lib/identity/shown.ts'
 import { alsoTags, withTags } from '../../../lib/identity/tags.ts'
 import { iamAction } from '../../../lib/operation.ts'
@@ -81,13 +81,8 @@ const updateUser = iamAction({
   needs: ['principals'],
   resource: ({ input: { UserName, NewUserName: name, NewPath }, ...asked }) =>
     renamedResourceOf(users, UserName, asked, { name, path: NewPath }),
-  async run({ input, place, principals }) {
-    const found = await demandHolder(users, input.UserName, { principals, place })
-    const { NewUserName: name = found.name, NewPath = found.path } = input
-    demandPath('path', NewPath)
-    await demandFree(users, name, { principals, place }, found)
-    const changed = { ...found, name, path: NewPath, arn: iamArn(place, 'user', NewPath + name) }
-    await principals.users.rename(changed, found.name)
+  async run({ input: { UserName, NewUserName: name, NewPath: path }, place, principals }) {
+    await rename(users, UserName, { name, path }, { principals, place })
     return {}
   },
 })
@@ -102,11 +97,10 @@ const deleteUser = iamAction({
   resource: ({ input, ...asked }) => resourceOf(users, input.UserName, asked),
   async run({ input, place, principals }) {
     const found = await demandHolder(users, input.UserName, { principals, place })
-    const { accessKeys, attached, groups, inline } = found
+    const { accessKeys, groups } = found
     if (accessKeys.length > 0) throw new DeleteConflict('Cannot delete entity, must delete access keys first.')
     if (groups.length > 0) throw new DeleteConflict('Cannot delete entity, must remove users from group first.')
-    if (attached.length > 0) throw new DeleteConflict('Cannot delete entity, must detach all policies first.')
-    if (Object.keys(inline).length > 0) throw new DeleteConflict('Cannot delete entity, must delete policies first.')
+    demandNoPolicies(found)
     await principals.users.remove(found)
     return {}
   },
@@ -121,10 +115,8 @@ const listUsers = iamAction({
   needs: ['principals'],
   resource: ({ input, place }) => iamArn(place, 'user', input.PathPrefix),
   async run({ input, place, principals }) {
-    demandPath('pathPrefix', input.PathPrefix)
-    const found = await principals.users.list(place.account, pageOf(input))
-    const shown = found.items.filter((each) => each.path.startsWith(input.PathPrefix))
-    return { Users: shown.map(userListed), ...endOf(found, ({ name }) => foldedName(name)) }
+    const { items, end } = await pageByPath(users, input, { principals, place })
+    return { Users: items.map(userListed), ...end }
   },
 })
 

@@ -8,13 +8,11 @@ import { integer, string } from '../../../lib/schema/scalars.ts'
 import { required, withDefault } from '../../../lib/schema/shape.ts'
 import {
   credentials,
+  sessionPolicies as cutDownBy,
   federatedName,
   percent,
-  policyArns,
-  serialNumber,
-  sessionPolicy,
+  secondFactor,
   tags,
-  tokenCode,
 } from '../../../lib/schema/sts-members.ts'
 
 const durationSeconds = withDefault(integer(900, 129_600), 43_200)
@@ -23,7 +21,7 @@ export const getSessionToken = stsAction({
   name: 'GetSessionToken',
   readOnly: false,
   summary: 'Gives temporary credentials of the user that asks.',
-  input: struct({ DurationSeconds: durationSeconds, SerialNumber: serialNumber, TokenCode: tokenCode }),
+  input: struct({ DurationSeconds: durationSeconds, ...secondFactor }),
   output: struct({ Credentials: required(credentials) }),
   needs: ['sessions', 'hsm'],
   // Its session can do no more than the user can.
@@ -44,8 +42,7 @@ export const getFederationToken = stsAction({
   summary: 'Gives temporary credentials to somebody whom a user vouches for, with no more than both may do.',
   input: struct({
     Name: required(federatedName),
-    Policy: sessionPolicy,
-    PolicyArns: policyArns,
+    ...cutDownBy,
     DurationSeconds: durationSeconds,
     Tags: tags,
   }),
