@@ -11,6 +11,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -85,12 +86,14 @@ const hasCompiler = () =>
 
 /** Of package.json only what an install depends on: a new script must not cost half a minute. */
 function stamp() {
-  const { dependencies, devDependencies, optionalDependencies, overrides, allowScripts } = JSON.parse(
+  const { dependencies, devDependencies, optionalDependencies, overrides, allowScripts, nodePackages } = JSON.parse(
     readFileSync(at('package.json'), 'utf8'),
   )
   return createHash('sha256')
     .update(readFileSync(at('package-lock.json')))
-    .update(JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides, allowScripts]))
+    .update(
+      JSON.stringify([dependencies, devDependencies, optionalDependencies, overrides, allowScripts, nodePackages]),
+    )
     .update(`${process.platform}-${process.arch}`)
     .digest('hex')
 }
@@ -348,7 +351,8 @@ async function installDependencies() {
   say('installing dependencies and building the PKCS #11 add-on (about a minute)')
   rmSync(stampFile, { force: true })
   await npm(['ci', '--ignore-scripts'])
-  await npm(['rebuild', 'node', 'esbuild', '--no-ignore-scripts'])
+  const headers = await installNode()
+  await npm(['rebuild', 'esbuild', '--no-ignore-scripts'])
   await buildAddOn()
   const check = await run(node24, ['-e', "require('pkcs11js'); require('koffi')"])
   if (check.code !== 0) {
@@ -361,14 +365,45 @@ async function installDependencies() {
   writeFileSync(stampFile, stamp())
   say(`ready in ${Math.round((Date.now() - began) / 1000)} s`)
 
-  async function buildAddOn() {
+  /**
+   * What npm's package of Node would fetch by a script of its own, which no lock file holds to anything: fetched here
+   * instead, and not looked into before it is what package.json says.
+   * @returns where its headers are; without them node-gyp would download some from elsewhere
+   */
+  async function installNode() {
+    const { devDependencies, nodePackages } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
     const platform = `${process.platform}-${process.arch}`
-    // Headers come with the package of Node 24; without them node-gyp would download some from elsewhere.
-    const headers = [`node-${platform}`, `node-bin-${platform}`]
-      .map((name) => at('node_modules/node/node_modules', name))
-      .find((path) => existsSync(join(path, 'include/node/node_api.h')))
-    if (!headers)
-      throw new SetupError(`there is no Node 24 package for ${platform}`, `Run: rm -rf node_modules && ${again}`)
+    const name = `${platform === 'darwin-arm64' ? 'node-bin' : 'node'}-${platform}`
+    const version = devDependencies.node
+    await npm(['pack', `${name}@${version}`, `--pack-destination=${scratch()}`])
+    const file = join(scratch(), `${name}-${version}.tgz`)
+    const integrity = `sha512-${createHash('sha512').update(readFileSync(file)).digest('base64')}`
+    const pinned = nodePackages[name]
+    if (pinned === undefined)
+      say(`package.json does not say which ${name} is right: it is taken as the registry has it`)
+    else if (pinned !== integrity) {
+      throw new SetupError(
+        `${name}@${version} is not what package.json says (nodePackages)`,
+        'Do not use what is there',
+      )
+    }
+    const folder = at('node_modules/node/node_modules', name)
+    mkdirSync(folder, { recursive: true })
+    const { code, output } = await run('tar', ['-xzf', file, '-C', folder, '--strip-components=1'])
+    if (code !== 0)
+      throw new SetupError(`${name} cannot be unpacked: ${output.trim()}`, `Install tar, then run: ${again}`)
+    const binary = at('node_modules/node/bin/node')
+    for (const file of [binary, node24]) {
+      mkdirSync(dirname(file), { recursive: true })
+      rmSync(file, { force: true })
+    }
+    // A file of its own: npm takes away, with its next install, what it has not put there.
+    linkSync(join(folder, 'bin/node'), binary)
+    symlinkSync('../node/bin/node', node24)
+    return folder
+  }
+
+  async function buildAddOn() {
     // By a link, as the compiler's rules break at a space in the clone's path.
     const link = join(scratch(), 'headers')
     symlinkSync(headers, link)

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
@@ -7,6 +8,7 @@ import {
   mkdtempSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 /** Stands for npm: writes down what it is asked, and makes what the real one would. Its faults are in the environment. */
 const npm = `
-const { appendFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
+const { appendFileSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } = require('node:fs')
 const [command, ...args] = process.argv.slice(2)
 const { FAULT = '', FAULT_UNTIL_CACHE, PAUSE_MS = '0', npm_package_config_node_gyp_nodedir: headers = '' } = process.env
 appendFileSync('npm.log', [command, ...args.filter((arg) => !arg.startsWith('--'))].join(' ') + '\\n')
@@ -24,17 +26,15 @@ if (fault) {
   process.stderr.write('npm error code ' + FAULT + '\\n')
   process.exit(1)
 }
-const platform = 'node_modules/node/node_modules/node-' + process.platform + '-' + process.arch
 if (command === 'ci') {
   rmSync('node_modules', { recursive: true, force: true })
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(PAUSE_MS))
   mkdirSync('node_modules/.bin', { recursive: true })
   mkdirSync('node_modules/koffi')
   writeFileSync('node_modules/koffi/index.js', '')
-} else if (args.includes('node')) {
-  mkdirSync(platform + '/include/node', { recursive: true })
-  writeFileSync(platform + '/include/node/node_api.h', '')
-  symlinkSync(process.execPath, 'node_modules/.bin/node')
+} else if (command === 'pack') {
+  const [, to] = /^--pack-destination=(.*)$/.exec(args.find((arg) => arg.startsWith('--pack-')))
+  copyFileSync('node.tgz', to + '/' + args[0].replace('@', '-') + '.tgz')
 } else if (args.includes('pkcs11js')) {
   if (/\\s/.test(headers) || !existsSync(headers + '/include/node/node_api.h')) process.exit(1)
   mkdirSync('node_modules/pkcs11js/build/Release', { recursive: true })
@@ -52,17 +52,48 @@ const command = (name: string, script: string): void => {
   chmodSync(join(commands, name), 0o755)
 }
 
+const nodePackage = `${process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node'}-${process.platform}-${process.arch}`
+let integrity = ''
+
+/** What the registry has of Node: this one. */
+function packNode(): void {
+  const packed = join(clone, 'package')
+  mkdirSync(join(packed, 'include/node'), { recursive: true })
+  mkdirSync(join(packed, 'bin'))
+  writeFileSync(join(packed, 'include/node/node_api.h'), '')
+  symlinkSync(process.execPath, join(packed, 'bin/node'))
+  spawnSync('tar', ['-czf', 'node.tgz', 'package'], { cwd: clone })
+  rmSync(packed, { recursive: true })
+  integrity = `sha512-${createHash('sha512')
+    .update(readFileSync(join(clone, 'node.tgz')))
+    .digest('base64')}`
+}
+
+const describePackage = (more: object = {}): void =>
+  write(
+    'package.json',
+    JSON.stringify({
+      dependencies: {},
+      devDependencies: { node: '24.0.0' },
+      nodePackages: { [nodePackage]: integrity },
+      scripts: {},
+      ...more,
+    }),
+  )
+
 beforeEach(() => {
   clone = join(mkdtempSync(join(tmpdir(), 'keystead-test-setup-')), 'a clone')
   commands = join(clone, 'commands')
   for (const directory of ['scripts', 'commands', 'fake']) mkdirSync(join(clone, directory), { recursive: true })
   copyFileSync(new URL('../scripts/setup.mjs', import.meta.url), join(clone, 'scripts/setup.mjs'))
-  write('package.json', '{ "dependencies": {}, "scripts": {} }')
+  packNode()
+  describePackage()
   write('package-lock.json', '{}')
   write('fake/npm-cli.js', npm)
   write('module.so', '')
   for (const tool of ['python3', 'make', 'g++', 'true']) command(tool, '')
   command('env', 'exec /usr/bin/env "$@"')
+  command('tar', 'PATH=/usr/bin:/bin exec tar "$@"')
 })
 afterEach(() => rmSync(join(clone, '..'), { recursive: true, force: true }))
 
@@ -109,7 +140,7 @@ function setUp({ env = {}, as = '' }: Options = {}): Run {
 
 const asked = (): readonly string[] =>
   existsSync(join(clone, 'npm.log')) ? readFileSync(join(clone, 'npm.log'), 'utf8').trimEnd().split('\n') : []
-const wholeInstall = ['ci', 'rebuild node esbuild', 'rebuild pkcs11js']
+const wholeInstall = ['ci', `pack ${nodePackage}@24.0.0`, 'rebuild esbuild', 'rebuild pkcs11js']
 const until = async (happens: () => boolean): Promise<void> => {
   while (!happens()) await new Promise((resolve) => setTimeout(resolve, 10))
 }
@@ -127,7 +158,7 @@ describe('setup', () => {
 
   test.each([
     ['the lock file changes', () => write('package-lock.json', '{ "name": "other" }')],
-    ['a dependency changes', () => write('package.json', '{ "dependencies": { "other": "1" } }')],
+    ['a dependency changes', () => describePackage({ dependencies: { other: '1' } })],
     ['Node 24 is gone', () => rmSync(join(clone, 'node_modules/.bin/node'))],
     ['the add-on is gone', () => rmSync(join(clone, 'node_modules/pkcs11js/build'), { recursive: true })],
   ])('installs again when %s', async (_what, change) => {
@@ -139,9 +170,28 @@ describe('setup', () => {
 
   test('does not install again for a new script in package.json', async () => {
     await setUp().ended
-    write('package.json', '{ "dependencies": {}, "scripts": { "new": "true" } }')
+    describePackage({ scripts: { new: 'true' } })
     expect((await setUp().ended).code).toBe(0)
     expect(asked()).toEqual(wholeInstall)
+  })
+
+  test('takes no other Node than the one that package.json says, and runs nothing of it', async () => {
+    describePackage({ nodePackages: { [nodePackage]: `sha512-${'A'.repeat(86)}==` } })
+    expect(await setUp().ended).toMatchObject({
+      code: 1,
+      last: `keystead setup: ${nodePackage}@24.0.0 is not what package.json says (nodePackages). Do not use what is there`,
+    })
+    expect(asked()).toEqual(['ci', `pack ${nodePackage}@24.0.0`])
+    expect(existsSync(join(clone, 'node_modules/.bin/node'))).toBe(false)
+  })
+
+  test('says so where package.json has no Node for the platform', async () => {
+    describePackage({ nodePackages: {} })
+    const { code, lines } = await setUp().ended
+    expect(code).toBe(0)
+    expect(lines).toContain(
+      `keystead setup: package.json does not say which ${nodePackage} is right: it is taken as the registry has it`,
+    )
   })
 
   test('installs once when started four times at once', async () => {
