@@ -207,10 +207,15 @@ test.skipIf(!onLinux)(`npm start leaves no core dump, and who starts it otherwis
     for (const stream of [service.stdout, service.stderr]) stream.on('data', (chunk) => (said += chunk))
     try {
       await expect.poll(() => said, { timeout: 60_000 }).toContain('Keystead is at http')
-      const [, soft, hard] =
-        /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${service.pid}/limits`, 'utf8')) ?? []
       const off = command === scripts.start
-      expect([command, soft, hard === '0']).toEqual([command, off ? '0' : 'unlimited', off])
+      // The process of the HSM too.
+      const all = [service.pid, ...readFileSync(`/proc/${service.pid}/task/${service.pid}/children`, 'utf8').split(' ')]
+      for (const pid of all.filter(Boolean)) {
+        const [, soft, hard] =
+          /^Max core file size\s+(\S+)\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')) ?? []
+        expect([command, soft, hard === '0']).toEqual([command, off ? '0' : 'unlimited', off])
+      }
+      expect(all.filter(Boolean).length).toBeGreaterThan(1)
       expect(said.includes('a crash would leave a core dump, with keys in it')).toBe(!off)
     } finally {
       service.kill()
