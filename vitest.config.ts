@@ -92,6 +92,7 @@ export default defineConfig({
       // Local hosts start and stop the same, whatever else runs, and listen by themselves.
       endToEnd('e2e-offline', 3, [
         'test/e2e/access.test.ts',
+        'test/e2e/faults.test.ts',
         'test/e2e/host.test.ts',
         'test/e2e/lifecycle.test.ts',
         'test/e2e/recovery.test.ts',

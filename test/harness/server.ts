@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTableIfMissing, tableDefinition } from '../../lib/store/table.ts'
 import type { Credentials } from './sign.ts'
+import { onSmallDisk } from './small-disk.ts'
 import { openTableServer, tableCredentials } from './table-server.ts'
 
 export type HostKind = 'local' | 'offline'
@@ -62,15 +63,22 @@ async function tableFor(home: string): Promise<Readonly<Record<string, string>>>
   }
 }
 
+interface StartOptions {
+  readonly home?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** The home is a disk of its own, of as many mebibytes, which ends with the process. */
+  readonly diskMebibytes?: number
+}
+
 /** Starts a host as its npm script does and resolves when it says where it is. */
-export async function startServer(
-  kind: HostKind = 'local',
-  options: { readonly home?: string; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<RunningServer> {
+export async function startServer(kind: HostKind = 'local', options: StartOptions = {}): Promise<RunningServer> {
   const home = options.home ?? newHome()
   const port = kind === 'offline' ? String(20_000 + Math.floor(Math.random() * 20_000)) : '0'
   const env = cleanEnv({ KEYSTEAD_HOME: home, KEYSTEAD_PORT: port, ...(await tableFor(home)), ...options.env })
-  const child = spawn(process.execPath, [scripts[kind]], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const command = [process.execPath, scripts[kind]] as const
+  const { diskMebibytes } = options
+  const [program, ...rest] = diskMebibytes === undefined ? command : onSmallDisk(diskMebibytes, home, command)
+  const child = spawn(program, rest, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   const url = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
@@ -89,10 +97,12 @@ export async function startServer(
     child.once('exit', () => clearTimeout(late))
     child.once('exit', (code) => reject(new Error(`the ${kind} host ended with ${code} before it was up:\n${printed}`)))
   })
-  const credentialsFile = join(home, 'credentials')
+  // What is mounted for a process alone is seen through it.
+  const seen = diskMebibytes === undefined ? home : `/proc/${child.pid}/root${home}`
+  const credentialsFile = join(seen, 'credentials')
   return {
     url,
-    home,
+    home: seen,
     credentialsFile,
     credentials: credentialsIn(credentialsFile),
     pid: child.pid ?? 0,
