@@ -4,9 +4,8 @@
  * and whoever asks again is served.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { schedules } from '../../functions/scheduled/index.ts'
 import { serviceOf } from '../../lib/operation.ts'
-import { runSchedule, type Schedule } from '../../lib/scheduled.ts'
+import { runSchedule } from '../../lib/scheduled.ts'
 import { iam, sts } from '../../lib/services.ts'
 import {
   addsOne,
@@ -20,11 +19,11 @@ import {
   stageAll,
   untold,
 } from '../harness/actions.ts'
-import { validInputs } from '../harness/inputs.ts'
+import { dueTasks, later, runEverywhere, scheduleNamed, withDue } from '../harness/due.ts'
 import { copyOf, type Lasting, Life, newLasting, startOn } from '../harness/mortal.ts'
 import { TestIssuer } from '../harness/oidc.ts'
 import { identifiersIn, identities, keys, view } from '../harness/view.ts'
-import { account, newNetwork, root, type TestWorld } from '../harness/world.ts'
+import { account, root, type TestWorld } from '../harness/world.ts'
 
 let issuer: TestIssuer
 let before: Lasting
@@ -63,7 +62,6 @@ async function killedEverywhere<T>(
   from: Lasting,
   perform: (world: TestWorld) => Promise<T>,
   look: (lasting: Lasting) => Promise<string>,
-  next = perform,
 ): Promise<Courses<T>> {
   const deaths: Ended<T>[] = []
   for (let write = 1; ; write++) {
@@ -74,7 +72,7 @@ async function killedEverywhere<T>(
       const what = await Promise.race([performing.then(() => undefined), life.died])
       const seen = await look(lasting)
       if (what === undefined) return { deaths, answer: await performing, done: seen }
-      const again = await next(startOn(lasting))
+      const again = await perform(startOn(lasting))
       const where = `${written ? 'after' : 'before'} write ${write} (${what})`
       deaths.push({ where, seen, again, seenAfter: await look(lasting) })
     }
@@ -107,26 +105,12 @@ test.each(changing.map((action) => [action.name, action] as const))(
   },
 )
 
-const dayMs = 86_400_000
-const started = newNetwork().clock.ms
-const later = (lasting: Lasting, ms: number): Lasting => ({ ...lasting, nowMs: started + ms })
-const scheduleNamed = (name: string): Schedule => {
-  const found = schedules.find((each) => each.name === name)
-  if (!found) throw new Error(`no ${name}`)
-  return found
-}
-/** As it ticks in every Region. */
-async function runEverywhere(schedule: Schedule, { network }: TestWorld): Promise<void> {
-  for (const { open } of network.worlds.values()) await runSchedule(schedule, open)
-}
-
 test('UpdatePrimaryRegion that was cut short is finished in both Regions, or in neither, by the schedule', async () => {
   const from = await prepared('UpdatePrimaryRegion')
   const known = identifiersIn(from)
-  const afterwards = scheduleNamed('SynchronizeMultiRegionKey')
   const healed = async (lasting: Lasting): Promise<string> => {
     const long = later(copyOf(lasting), 5 * 60_000)
-    for (let rounds = 0; rounds < 2; rounds++) await runEverywhere(afterwards, startOn(long))
+    for (let rounds = 0; rounds < 2; rounds++) await runEverywhere('SynchronizeMultiRegionKey', startOn(long))
     return view(long, known, at)
   }
   const change = (world: TestWorld) => ask(world, 'UpdatePrimaryRegion', at)
@@ -138,31 +122,8 @@ test('UpdatePrimaryRegion that was cut short is finished in both Regions, or in 
   for (const { where, seenAfter } of deaths) expect([where, seenAfter]).toEqual([where, done])
 })
 
-/** What must have happened for there to be something due, and when it is due. */
-const due: Readonly<Record<string, (world: TestWorld) => Promise<number>>> = {
-  RotateKey: async (world) => {
-    await ask(world, 'EnableKeyRotation', at)
-    return 90 * dayMs
-  },
-  DeleteKey: async (world) => {
-    await ask(world, 'ScheduleKeyDeletion', at)
-    return 7 * dayMs
-  },
-  DeleteExpiredKeyMaterial: async (world) => {
-    const expires = { ExpirationModel: 'KEY_MATERIAL_EXPIRES', ValidTo: (world.nowMs + dayMs) / 1000 }
-    await world.call('ImportKeyMaterial', { ...validInputs.ImportKeyMaterial?.(at), ...expires })
-    return dayMs
-  },
-  SynchronizeMultiRegionKey: async (world) => {
-    world.network.cut.set('us-west-2', 0)
-    await world.call('EnableKeyRotation', { KeyId: at.shared.keyId })
-    return 5 * 60_000
-  },
-}
-
-test.each(Object.keys(due))('%s is done wholly in the end, wherever a run of it was cut short', async (name) => {
-  const lasting = copyOf(before)
-  const from = later(lasting, (await due[name]?.(startOn(lasting))) ?? 0)
+test.each(dueTasks)('%s is done wholly in the end, wherever a run of it was cut short', async (name) => {
+  const from = await withDue(before, name, at)
   const known = identifiersIn(from)
   const look = (each: Lasting) => view(each, known, at)
   const unchanged = await look(from)

@@ -4,7 +4,9 @@
  * is there wholly or not at all; and the next call after it is served, by the same process.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { KmsError } from '../../lib/errors.ts'
 import { type AnyOperation, serviceOf } from '../../lib/operation.ts'
+import { runSchedule } from '../../lib/scheduled.ts'
 import { iam, sts } from '../../lib/services.ts'
 import { cached } from '../../lib/store/cached.ts'
 import { recordsIn } from '../../lib/store/store.ts'
@@ -22,6 +24,7 @@ import {
   stageAll,
   untold,
 } from '../harness/actions.ts'
+import { dueTasks, later, runEverywhere, scheduleNamed, withDue } from '../harness/due.ts'
 import { faultyTable } from '../harness/memory-dynamodb.ts'
 import { copyOf, type Lasting, newLasting, startOn, startWith } from '../harness/mortal.ts'
 import { TestIssuer } from '../harness/oidc.ts'
@@ -57,13 +60,13 @@ interface Faulty {
   meet(faultOf: ((request: TableRequest) => Fault | undefined) | undefined): void
 }
 
-/** A process whose first Region's store can be made to fail, with its memory of what it last answered. */
-async function faulty(lasting: Lasting): Promise<Faulty> {
+/** Processes of which one Region's store can be made to fail, with its memory of what it last answered. */
+async function faulty(lasting: Lasting, region = 'us-east-1'): Promise<Faulty> {
   let faultOf: ((request: TableRequest) => Fault | undefined) | undefined
-  const items = lasting.tables.get('us-east-1') ?? new Map()
+  const items = lasting.tables.get(region) ?? new Map()
   const table = await faultyTable(items, (request) => faultOf?.(request), deadlineMs)
   const bounds = { ttlMs: 1000, capacity: 1000, now: () => 0 }
-  const world = startWith(lasting, () => cached(recordsIn(table), bounds))
+  const world = startWith(lasting, () => cached(recordsIn(table), bounds), undefined, region)
   return {
     world,
     meet: (next) => {
@@ -221,9 +224,7 @@ describe.each(changing.map((action) => [action.name, action] as const))('%s', (n
     for (const seed of [1, 2, 3]) {
       const lasting = await prepared(name)
       const { world, meet } = await faulty(lasting)
-      const chance = numbers(seed)
-      const faults = [requestLost, answerLost, answering(500, 'InternalServerError'), garbage.nothing]
-      meet(() => (chance() < 0.5 ? faults[Math.floor(chance() * faults.length)] : undefined))
+      meet(halfFailing(seed))
       let outcome: Outcome
       let tries = 0
       do {
@@ -238,6 +239,60 @@ describe.each(changing.map((action) => [action.name, action] as const))('%s', (n
     }
   })
 })
+
+describe.each(dueTasks)('%s', (name) => {
+  test('is done in the end however often half of the store’s calls fail', async () => {
+    const from = await withDue(before, name, at)
+    const known = identifiersIn(from)
+    const reference = copyOf(from)
+    const task = scheduleNamed(name)
+    expect(await runSchedule(task, startOn(reference).open)).toMatchObject({ done: 1, failed: 0 })
+    const done = await view(reference, known, at)
+    for (const seed of [1, 2, 3]) {
+      const lasting = copyOf(from)
+      const { world, meet } = await faulty(lasting)
+      meet(halfFailing(seed))
+      // A run that cannot find out what is due hears why, and so does whoever ticks.
+      for (let tick = 0; tick < 20; tick++)
+        await runSchedule(task, world.open).catch((error) => expect(error).toBeInstanceOf(KmsError))
+      meet(undefined)
+      expect(await runSchedule(task, world.open)).toMatchObject({ failed: 0 })
+      expect([seed, await view(lasting, known, at)]).toEqual([seed, done])
+    }
+  })
+})
+
+test.each([
+  ['ReplicateKey', 'eu-west-1'],
+  ['UpdatePrimaryRegion', 'us-west-2'],
+])('%s, while the store in %s is away, is done in the end in both Regions', async (name, region) => {
+  const settled = async (lasting: Lasting): Promise<string> => {
+    const long = later(copyOf(lasting), 5 * 60_000)
+    for (let rounds = 0; rounds < 2; rounds++) await runEverywhere('SynchronizeMultiRegionKey', startOn(long))
+    return view(long, identifiersIn(before), at)
+  }
+  const reference = await prepared(name)
+  await ask(startOn(reference), name, at)
+  const done = await settled(reference)
+  for (const [what, fault] of Object.entries(states)) {
+    const lasting = await prepared(name)
+    const { world, meet } = await faulty(lasting, region)
+    meet(() => fault)
+    const { status, error } = await ask(world, name, at)
+    expect([what, status === 200 || error === 'DependencyTimeoutException', error]).toEqual([what, true, error])
+    meet(undefined)
+    const again = await ask(world, name, at)
+    expect([what, again, isEnd(name, again)]).toEqual([what, again, true])
+    expect([what, await settled(lasting)]).toEqual([what, done])
+  }
+})
+
+/** Half of the calls fail, in one way or another: the same for one seed. */
+function halfFailing(seed: number): () => Fault | undefined {
+  const chance = numbers(seed)
+  const faults = [requestLost, answerLost, answering(500, 'InternalServerError'), garbage.nothing]
+  return () => (chance() < 0.5 ? faults[Math.floor(chance() * faults.length)] : undefined)
+}
 
 /** Between 0 and 1, the same for one seed (mulberry32). */
 function numbers(seed: number): () => number {

@@ -69,16 +69,17 @@ const regions = ['us-east-1', 'us-west-2', 'eu-west-1'] as const
 export const startOn = (lasting: Lasting, life = new Life()): TestWorld =>
   startWith(lasting, (items) => recordsIn(life.table(memoryTable(items))), life)
 
-/** Processes in every Region on what is there. The first Region's has its store as it is given. */
+/** Processes in every Region on what is there. The one in `where` has its store as it is given. */
 export function startWith(
   { tables, hsms, domain, nowMs }: Lasting,
   recordsOf: (items: Items) => Records,
   life = new Life(),
+  where: string = regions[0],
 ): TestWorld {
   const network = {
     ...newNetwork((region) => {
       const items = tables.get(region) ?? new Map()
-      return region === regions[0] ? recordsOf(items) : recordsIn(memoryTable(items))
+      return region === where ? recordsOf(items) : recordsIn(memoryTable(items))
     }),
     domain,
     hsms: new Map(hsms),
