@@ -1,4 +1,5 @@
 /** All that hangs from some roots, wrapped again item by item: each by one conditional write, whatever goes on beside. */
+import { isLost } from '../../lib/hsm/pkcs11.ts'
 import type { WrappedKey } from '../../lib/keys/key.ts'
 import { type BoundKey, type Holder, reasonOf, type WrappedKeys } from '../../lib/store/wrapped.ts'
 import { keysHere, Tally } from './hanging.ts'
@@ -50,6 +51,8 @@ async function moveOnce(moving: Moving, moved: Tally): Promise<Moved> {
     try {
       await moveOne(moving, holder, moved)
     } catch (error) {
+      // Nothing else would be done either: the roots were lent to a session that is no more.
+      if (isLost(error)) throw error
       failed.set(`${holder.at.PK} ${holder.at.SK}`, reasonOf(error))
     }
     if (moved.total < told + tellEvery) continue

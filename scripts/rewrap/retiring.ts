@@ -31,7 +31,11 @@ export async function retire(id: string, { cluster, confirmed }: Retirement): Pr
     const token = await openRootedToken(config, cluster)
     try {
       await demandUnused(store, token, id)
-      if (!confirmed) await confirm(id)
+      if (!confirmed) {
+        await confirm(id)
+        // Whoever was asked may have taken their time.
+        await demandUnused(store, token, id)
+      }
       destroy(token, id)
       return `${id} is no more in the token ${token.tokenLabel}. Keep it in escrow: backups that were taken before need it.`
     } finally {

@@ -426,6 +426,15 @@ describe('all that hangs from a root', () => {
     close()
   })
 
+  it('is left alone when the roots that were lent are gone', async () => {
+    const directory = at('lost')
+    cpSync(filled, directory, { recursive: true })
+    const { byId, close } = await lending(token, ['regional-1'])
+    close()
+    await expect(inWrapped(directory, (store) => moving(store, byId))).rejects.toThrow('C_UnwrapKey answered 0xf0')
+    expect((await inWrapped(directory, (store) => tallyOf(store, token))).roots).toEqual(['regional-1'])
+  })
+
   /** The store of the configuration, which commands work on. */
   const store = at('store')
   const kept = async (id: string, keyStore?: { readonly id: string }): Promise<Material> => {
