@@ -321,6 +321,8 @@ describe('a mistake makes nothing and is told with its place:', () => {
 describe('a seed file of local-kms', () => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const pem = JSON.stringify(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const two = (spec: string, material: string, usage?: string) =>
+    `Version: 2\nKeys: [{ KeyId: ${id}, Metadata: { KeySpec: ${spec}${usage ? `, KeyUsage: ${usage}` : ''} }, Material: { ${material} } }]`
   const aes = (more: string) => `Keys: { Symmetric: { Aes: [{ Metadata: { KeyId: ${id} }, ${more} }] } }`
 
   test('makes its keys', async () => {
@@ -360,6 +362,78 @@ Aliases:
     expect((await world.call('VerifyMac', { ...asked, Mac: mac('33'.repeat(32)) })).json.__type).toBe(
       'KMSInvalidMacException',
     )
+  })
+  test('of version 2 makes keys of every kind that it has material for', async () => {
+    const ed25519 = generateKeyPairSync('ed25519')
+    const edPem = JSON.stringify(ed25519.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+    const [mac, rsa, ed] = ['22222222', '33333333', '44444444'].map((start) => start + id.slice(8))
+    const keys = `
+  - KeyId: ${id}
+    Metadata: { KeySpec: SYMMETRIC_DEFAULT, KeyUsage: ENCRYPT_DECRYPT, Description: rotated }
+    NextKeyRotation: 2040-09-12T15:19:21Z
+    Material: { BackingKeys: ['${first.toUpperCase()}', ${second}] }
+  - KeyId: ${other}
+    Metadata: { KeySpec: SYMMETRIC_DEFAULT }
+    Material: { BackingKeys: [${second}] }
+  - KeyId: ${mac}
+    Metadata: { KeySpec: HMAC_256, KeyUsage: GENERATE_VERIFY_MAC }
+    Material: { BackingKeys: [${second}] }
+  - KeyId: ${rsa}
+    Metadata: { KeySpec: RSA_2048, KeyUsage: SIGN_VERIFY }
+    Material: { PrivateKeyPem: ${pem} }
+  - KeyId: ${ed}
+    Metadata: { KeySpec: ECC_NIST_EDWARDS25519, KeyUsage: SIGN_VERIFY }
+    Material: { PrivateKeyPem: ${edPem} }
+`
+    const text = `Version: 2\nAliases: [{ AliasName: alias/dev, TargetKeyId: ${id} }]\nKeys:${keys}`
+    expect(await planted(text)).toEqual({ made: 6, kept: 0 })
+    const { json } = await world.call('GetKeyRotationStatus', { KeyId: id })
+    expect([json.KeyRotationEnabled, json.NextRotationDate]).toEqual([true, Date.UTC(2040, 8, 12, 15, 19, 21) / 1000])
+    const rotations = await world.call('ListKeyRotations', { KeyId: id, IncludeKeyMaterial: 'ALL_KEY_MATERIAL' })
+    expect(rotations.json.Rotations).toHaveLength(2)
+    expect((await world.call('DescribeKey', { KeyId: 'alias/dev' })).json.KeyMetadata.Description).toBe('rotated')
+    const made = await world.call('GenerateMac', { KeyId: mac, MacAlgorithm: 'HMAC_SHA_256', Message: base64('m') })
+    expect(made.json.Mac).toBe(createHmac('sha256', Buffer.from(second, 'hex')).update('m').digest('base64'))
+    for (const [KeyId, pair] of [
+      [rsa, publicKey],
+      [ed, ed25519.publicKey],
+    ] as const) {
+      const { PublicKey } = (await world.call('GetPublicKey', { KeyId })).json
+      expect(PublicKey).toBe(pair.export({ format: 'der', type: 'spki' }).toString('base64'))
+    }
+    // It does not ask for its version to be said.
+    expect(await planted(`Keys:${keys}`)).toEqual({ made: 0, kept: 5 })
+  })
+  test.each([
+    ['another version', `Version: 3\nKeys: []`, 'Version must be 2'],
+    ['the layout of before', `Version: 2\nKeys: { Symmetric: {} }`, 'Keys must be a list'],
+    ['no material', two('SYMMETRIC_DEFAULT', ''), 'Keys[0].Material.BackingKeys is missing'],
+    ['no private key', two('RSA_2048', ''), 'Keys[0].Material.PrivateKeyPem is missing'],
+    [
+      'a private key of a secret one',
+      two('SYMMETRIC_DEFAULT', `PrivateKeyPem: ${pem}`),
+      'Keys[0].Material.PrivateKeyPem is not for keys of SYMMETRIC_DEFAULT',
+    ],
+    [
+      'a private key of another spec',
+      two('RSA_4096', `PrivateKeyPem: ${pem}`, 'SIGN_VERIFY'),
+      'Keys[0].Material.PrivateKeyPem must be a private key of RSA_4096',
+    ],
+    [
+      'several backing keys of an HMAC key',
+      two('HMAC_256', `BackingKeys: ['${first}', '${second}']`, 'GENERATE_VERIFY_MAC'),
+      'Keys[0].Material.BackingKeys must be one (HMAC_256)',
+    ],
+    [
+      'a private key that cannot be imported',
+      two('ML_DSA_44', `PrivateKeyPem: ${pem}`, 'SIGN_VERIFY'),
+      'Keys[0].Material.PrivateKeyPem cannot be given: keys of ML_DSA_44 have no import',
+    ],
+    ['no usage of an RSA key', two('RSA_2048', `PrivateKeyPem: ${pem}`), 'You must specify a KeyUsage value'],
+    ['a member that it has not', two('SYMMETRIC_DEFAULT', 'Pem: x'), 'Keys[0].Material.Pem is not known here'],
+  ])('of version 2 is refused with %s', async (_, text, why) => {
+    expect(await refusal(text)).toContain(why)
+    expect(await isEmpty()).toBe(true)
   })
   test('in its older form is a list of AES keys', async () => {
     await planted(`Keys: [{ Metadata: { KeyId: ${id} }, BackingKeys: ['${first}'] }]`)

@@ -70,12 +70,12 @@ function aliasesIn(json: unknown, ignored: readonly string[], fail: SeedFile['fa
 /** What a file asks for, in either format, found to be sound by the schemas. @throws SeedError */
 export function seedIn({ json, fail }: SeedFile): Seed {
   if (!isMapping(json)) return fail([], 'must be a mapping with Keys and Aliases')
-  const unknown = Object.keys(json).find((name) => name !== 'Keys' && name !== 'Aliases')
+  const unknown = Object.keys(json).find((name) => name !== 'Keys' && name !== 'Aliases' && name !== 'Version')
   if (unknown !== undefined) fail([unknown], 'is not known here')
   const keys = json.Keys ?? []
-  const foreign = isLocalKms(keys)
+  const foreign = isLocalKms(keys) || json.Version !== undefined
   return {
-    keys: foreign ? localKmsKeys(keys, fail) : ownKeys(keys, fail),
+    keys: foreign ? localKmsKeys(keys, json.Version, fail) : ownKeys(keys, fail),
     aliases: aliasesIn(json.Aliases ?? [], foreign ? ignoredByLocalKms : [], fail),
   }
 }

@@ -1,5 +1,9 @@
-/** The seed file of local-kms (github.com/nsmithuk/local-kms, README, "Seeding file format"). */
+/**
+ * The seed files of local-kms (github.com/nsmithuk/local-kms): those of version 2 (internal/seed/seed_v2.go), and those
+ * of before (README, "Seeding file format").
+ */
 import { createKey } from '../../functions/keys/create-key.ts'
+import { keySpecs } from '../../lib/crypto/specs.ts'
 import { list, struct } from '../../lib/schema/collections.ts'
 import { description, keyId, keyOrigin, keySpec, keyUsage } from '../../lib/schema/members.ts'
 import { boolean, string } from '../../lib/schema/scalars.ts'
@@ -31,9 +35,21 @@ const secretKey = struct({
   BackingKeys: list(string({ sensitive: true }), { max: maxVersions }),
   NextKeyRotation: string(),
 })
+/** Of version 2, of keys of any kind. */
+const keyOfTwo = struct({
+  KeyId: required(keyId),
+  Metadata: required(struct({ Description: description, KeySpec: required(keySpec), KeyUsage: keyUsage })),
+  NextKeyRotation: string(),
+  Material: required(
+    struct({
+      BackingKeys: list(string({ sensitive: true }), { max: maxVersions }),
+      PrivateKeyPem: string({ sensitive: true }),
+    }),
+  ),
+})
 const keyPair = struct({ Metadata: required(metadata), PrivateKeyPem: required(string({ sensitive: true })) })
 
-/** A list is its format of before 2019, and today's where a key has its metadata apart. */
+/** A list is its format of before 2019, and that of version 2: both have a key's metadata apart. */
 export const isLocalKms = (keys: unknown): boolean =>
   isMapping(keys) || (Array.isArray(keys) && keys.some((each) => isMapping(each) && Object.hasOwn(each, 'Metadata')))
 
@@ -43,6 +59,9 @@ function timeOf(text: string, path: Path, fail: Fail): number {
   const at = time.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? fail(path, 'must be a time in ISO 8601') : at
 }
+
+const rotationOf = (text: string | undefined, path: Path, fail: Fail): Pick<SeedKey, 'nextRotationAt'> =>
+  text === undefined ? {} : { nextRotationAt: timeOf(text, [...path, 'NextKeyRotation'], fail) }
 
 type Metadata = Of<typeof metadata>
 
@@ -66,9 +85,7 @@ function secretOf(
     path,
     ...inputOf(Metadata, kindOf(Metadata), path, fail),
     material: BackingKeys.map((text, index) => ({ path: [...path, 'BackingKeys', index], text })),
-    ...(NextKeyRotation !== undefined && {
-      nextRotationAt: timeOf(NextKeyRotation, [...path, 'NextKeyRotation'], fail),
-    }),
+    ...rotationOf(NextKeyRotation, path, fail),
   }
 }
 
@@ -92,6 +109,34 @@ function pair(json: unknown, path: Path, fail: Fail): SeedKey {
   return { path, ...inputOf(Metadata, { KeySpec, KeyUsage }, path, fail), material: [material] }
 }
 
+/** @throws SeedError where a key has not the one kind of material that keys of its spec have */
+function ofTwo(json: unknown, path: Path, fail: Fail): SeedKey {
+  const { KeyId: id, Metadata, NextKeyRotation, Material } = checked(keyOfTwo, json, path, fail)
+  const { KeySpec: spec } = Metadata
+  const isPair = keySpecs[spec].family === 'asymmetric'
+  const [wanted, other] = isPair
+    ? (['PrivateKeyPem', 'BackingKeys'] as const)
+    : (['BackingKeys', 'PrivateKeyPem'] as const)
+  const at = [...path, 'Material', wanted]
+  if (Material[other] !== undefined) fail([...path, 'Material', other], `is not for keys of ${spec}`)
+  const texts = [Material[wanted] ?? []].flat()
+  if (texts.length === 0) fail(at, 'is missing')
+  if (texts.length > 1 && spec !== 'SYMMETRIC_DEFAULT') fail(at, `must be one (${spec})`)
+  return {
+    path,
+    id,
+    input: checked(createKey.input, Metadata, [...path, 'Metadata'], fail),
+    material: texts.map((text, index) => ({ path: isPair ? at : [...at, index], text })),
+    ...rotationOf(NextKeyRotation, path, fail),
+  }
+}
+
+/** Version 2 has a key's id beside its metadata; the list of before 2019, in it. */
+const inList = (json: unknown, path: Path, fail: Fail): SeedKey =>
+  isMapping(json) && (Object.hasOwn(json, 'KeyId') || Object.hasOwn(json, 'Material'))
+    ? ofTwo(json, path, fail)
+    : aes(json, path, fail)
+
 const groups = {
   Symmetric: { Aes: aes, Hmac: hmac },
   Asymmetric: { Rsa: pair, Ecc: pair },
@@ -113,9 +158,11 @@ function mappingIn(json: unknown, path: Path, names: object, fail: Fail): Readon
   return unknown === undefined ? json : fail([...path, unknown], 'is not known here')
 }
 
-/** @throws SeedError */
-export function localKmsKeys(keys: unknown, fail: Fail): readonly SeedKey[] {
-  if (Array.isArray(keys)) return keysIn(keys, ['Keys'], fail, aes)
+/** @param version as the file says it. @throws SeedError */
+export function localKmsKeys(keys: unknown, version: unknown, fail: Fail): readonly SeedKey[] {
+  if (version !== undefined && version !== '2') fail(['Version'], 'must be 2')
+  if (version !== undefined) return keysIn(keys, ['Keys'], fail, ofTwo)
+  if (Array.isArray(keys)) return keysIn(keys, ['Keys'], fail, inList)
   const outer = mappingIn(keys, ['Keys'], groups, fail)
   return Object.entries(groups).flatMap(([group, kinds]) => {
     const inner = mappingIn(outer[group] ?? {}, ['Keys', group], kinds, fail)
