@@ -30,7 +30,7 @@ const errors = {
   },
   413: {
     description: 'The request is larger than 10 MiB.',
-    example: { __type: 'RequestEntityTooLargeException', message: 'The request is larger than 10485760 bytes.' },
+    example: { __type: 'RequestEntityTooLargeException', message: 'The request is larger than 1048576 bytes.' },
   },
   500: {
     description: 'The service failed; the request id finds the cause in its log.',

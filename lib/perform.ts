@@ -66,8 +66,13 @@ export interface World extends Ports, Authentication {
   readonly log: (entry: Readonly<Record<string, unknown>>) => void
 }
 
-/** API Gateway's own limit; nothing that KMS takes comes near it. */
+/** API Gateway's own limit: what a host reads, and another Region may send. */
 export const maxBodyBytes = 10 * 1024 * 1024
+/**
+ * Of a request of a client. The largest that AWS's model allows (an attestation document, a policy in escapes) is well
+ * below, and what is checked item by item is not to keep other requests waiting for seconds.
+ */
+const maxRequestBytes = 1024 * 1024
 
 /** How often a change is decided anew after another writer was first, before the caller is told to try again. */
 const maxTries = 10
@@ -131,8 +136,8 @@ async function onRecord(operation: AnyOperation, request: Request, world: World,
 }
 
 async function attempt(operation: AnyOperation, request: Request, world: World, entry: AuditEntry) {
-  if (request.body.length > maxBodyBytes)
-    throw new RequestEntityTooLargeException(`The request is larger than ${maxBodyBytes} bytes.`)
+  if (request.body.length > maxRequestBytes)
+    throw new RequestEntityTooLargeException(`The request is larger than ${maxRequestBytes} bytes.`)
   const service = serviceOf(operation)
   const body = service.membersOf(request.body)
   const caller = operation.unsigned ? nobody : await authenticate(request, service, world, world.now())

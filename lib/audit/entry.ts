@@ -25,6 +25,23 @@ const maxText = 1024
 const clipped = (text: string): string => (text.length > maxText ? text.slice(0, maxText) : text)
 const isoSeconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
 
+/** CloudTrail's own bound on either (100 KB). A store takes a record as a whole, with those of others, or not at all. */
+const maxMembersBytes = 100_000
+
+/** What is too large as a whole loses its largest members: that they were there, and how long, is still told. */
+function bounded(data: Data): Data {
+  const sizes = Object.entries(data).map(([name, value]) => ({ name, bytes: Buffer.byteLength(JSON.stringify(value)) }))
+  let left = sizes.reduce((sum, { bytes }) => sum + bytes, 0)
+  if (left <= maxMembersBytes) return data
+  const kept: Record<string, unknown> = { ...data }
+  for (const { name, bytes } of sizes.sort((a, b) => b.bytes - a.bytes)) {
+    if (left <= maxMembersBytes) break
+    kept[name] = { omitted: true, originalSize: bytes }
+    left -= bytes
+  }
+  return kept
+}
+
 function identityOf(caller: Caller | undefined): Data {
   if (!caller) return { type: 'Unknown' }
   const { principalId, arn, account, accessKeyId } = caller
@@ -85,7 +102,7 @@ export class AuditEntry {
 
   /** @param parameters the input, already redacted by its schema */
   asked(parameters: Data): void {
-    this.#parameters = Object.keys(parameters).length > 0 ? parameters : null
+    this.#parameters = Object.keys(parameters).length > 0 ? bounded(parameters) : null
   }
 
   /** Keys and aliases alike are typed AWS::KMS::Key, as CloudTrail has them. */
@@ -132,7 +149,7 @@ export class AuditEntry {
   }
 
   succeeded(responseElements: Data | null): AuditRecord {
-    return this.#record({ responseElements })
+    return this.#record({ responseElements: responseElements && bounded(responseElements) })
   }
 
   failed(error: KmsError): AuditRecord {

@@ -5,6 +5,9 @@ export interface ListShape<T> extends Shape<readonly T[]> {
   readonly item: Shape<T>
 }
 
+/** A list may be as long as a body; what is said of it must not be hundreds of times that. */
+const mostFailures = 1000
+
 export function list<T>(item: Shape<T>, rules: { readonly min?: number; readonly max?: number } = {}): ListShape<T> {
   const { min = 0, max = Number.POSITIVE_INFINITY } = rules
   return {
@@ -18,9 +21,10 @@ export function list<T>(item: Shape<T>, rules: { readonly min?: number; readonly
     check(value, path, failures) {
       const echo = item.sensitive || item.kind === 'struct' ? undefined : `'[${value.join(', ')}]'`
       checkLength(value.length, min, max, echo, path, failures)
-      value.forEach((each, index) => {
+      for (const [index, each] of value.entries()) {
+        if (failures.length >= mostFailures) return
         item.check(each, `${path}.${index + 1}.member`, failures)
-      })
+      }
     },
     encode: (value) => value.map((each) => item.encode(each)),
     redact: (value) => (item.sensitive ? undefined : value.map((each) => item.redact(each))),

@@ -60,6 +60,8 @@ export function oneOf<const V extends readonly string[]>(values: V): Shape<V[num
 }
 
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/
+/** With its padding: of what is cut short a decoder would drop the last bits without a word. */
+const isBase64 = (text: string): boolean => text.length % 4 === 0 && base64.test(text)
 
 /** Bytes; base64 on the wire. Never in an audit record. */
 export function blob(min: number, max: number, rules: { readonly sensitive?: boolean } = {}): Shape<Uint8Array> {
@@ -69,7 +71,7 @@ export function blob(min: number, max: number, rules: { readonly sensitive?: boo
     sensitive,
     decode(json) {
       if (typeof json !== 'string') throw wrongType(json, 'Blob')
-      if (!base64.test(json)) throw new SerializationException('Invalid base64')
+      if (!isBase64(json)) throw new SerializationException('Invalid base64')
       const bytes = Buffer.from(json, 'base64')
       return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
     },
@@ -113,12 +115,15 @@ export const boolean: Shape<boolean> = {
   json: { type: 'boolean' },
 }
 
+/** ECMAScript's own bound, on either side of the epoch: beyond it there is no date to write into a record. */
+const lastSecond = 8.64e12
+
 /** Milliseconds since the epoch here; seconds, possibly with a fraction, on the wire. */
 export const timestamp: Shape<number> = {
   kind: 'timestamp',
   sensitive: false,
   decode(json) {
-    if (typeof json !== 'number' || !Number.isFinite(json)) throw wrongType(json, 'Timestamp')
+    if (typeof json !== 'number' || Math.abs(json) > lastSecond) throw wrongType(json, 'Timestamp')
     return Math.round(json * 1000)
   },
   check: () => {},
