@@ -68,10 +68,7 @@ export interface World extends Ports, Authentication {
 
 /** API Gateway's own limit: what a host reads, and another Region may send. */
 export const maxBodyBytes = 10 * 1024 * 1024
-/**
- * Of a request of a client. The largest that AWS's model allows (an attestation document, a policy in escapes) is well
- * below, and what is checked item by item is not to keep other requests waiting for seconds.
- */
+/** Of a client's request, well above the largest of AWS's model: checking it item by item must not hold up others. */
 const maxRequestBytes = 1024 * 1024
 
 /** How often a change is decided anew after another writer was first, before the caller is told to try again. */
