@@ -55,6 +55,12 @@ function turnAway(socket: Socket): void {
   setTimeout(() => socket.destroy(), farewellMs).unref()
 }
 
+interface Connection {
+  readonly unanswered: Set<IncomingMessage>
+  /** Nothing more of it is served. */
+  distrusted: boolean
+}
+
 export interface Gate {
   /** Whether a request is to be served: not one of a connection of which nothing is to be read any more. */
   admits(request: IncomingMessage, response: ServerResponse): boolean
@@ -75,26 +81,24 @@ export function gateOf(server: Server, bounds: Bounds): Gate {
   // Those who are being turned away are connections too.
   server.maxConnections = bounds.connections * 2
 
-  const open = new Set<Socket>()
-  const distrusted = new WeakSet<Socket>()
+  const connections = new Map<Duplex, Connection>()
+  let closing = false
   server.on('connection', (socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-    if (open.size <= bounds.connections) return
+    const connection: Connection = { unanswered: new Set(), distrusted: false }
+    connections.set(socket, connection)
+    socket.once('close', () => connections.delete(socket))
+    if (connections.size <= bounds.connections) return
     // Those that only wait make room for who has come to ask.
     server.closeIdleConnections()
-    for (const each of open) if (each.destroyed) open.delete(each)
-    if (open.size <= bounds.connections) return
-    distrusted.add(socket)
+    for (const each of connections.keys()) if (each.destroyed) connections.delete(each)
+    if (connections.size <= bounds.connections) return
+    connection.distrusted = true
     turnAway(socket)
   })
 
-  let closing = false
-  const unanswered = new WeakMap<Duplex, Set<IncomingMessage>>()
-  const unansweredOf = (socket: Duplex): Set<IncomingMessage> => unanswered.get(socket) ?? new Set()
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // An answer now would be taken for that of a request before it, which has none yet.
-    const before = Array.from(unansweredOf(socket)).some(({ complete }) => complete)
+    const before = Array.from(connections.get(socket)?.unanswered ?? []).some(({ complete }) => complete)
     if (!before && socket.writable) socket.write(bare(statuses[error.code ?? ''] ?? '400 Bad Request'))
     // Nothing that follows is read: what was answered so is not done after all.
     socket.destroySoon()
@@ -103,20 +107,23 @@ export function gateOf(server: Server, bounds: Bounds): Gate {
   return {
     admits(request, response) {
       const { socket } = request
-      const all = unansweredOf(socket).add(request)
-      unanswered.set(socket, all)
+      const connection = connections.get(socket)
+      if (!connection || connection.distrusted) return false
+      const { unanswered } = connection
+      unanswered.add(request)
       response.once('close', () => {
-        all.delete(request)
-        if (closing && all.size === 0) socket.destroySoon()
+        unanswered.delete(request)
+        if (closing && unanswered.size === 0) socket.destroySoon()
       })
-      return !distrusted.has(socket)
+      return true
     },
     distrust({ socket }) {
-      distrusted.add(socket)
+      const connection = connections.get(socket)
+      if (connection) connection.distrusted = true
     },
     close() {
       closing = true
-      for (const socket of open) if (unansweredOf(socket).size === 0) socket.destroy()
+      for (const [socket, { unanswered }] of connections) if (unanswered.size === 0) socket.destroy()
     },
   }
 }

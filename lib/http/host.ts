@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, BlockList } from 'node:net'
+import type { AddressInfo, BlockList } from 'node:net'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda'
 import { maxBodyBytes } from '../perform.ts'
 import { type Bounds, type Gate, gateOf, usualBounds } from './bounds.ts'
-import { originOf } from './proxies.ts'
+import { type Origin, originOf } from './proxies.ts'
 import type { Handler } from './serve.ts'
 
 type Event = APIGatewayProxyEventV2
@@ -127,17 +127,18 @@ const bodyOf = (request: IncomingMessage, response: ServerResponse, held: Held):
       .on('aborted', () => reject(new Error('aborted')))
   })
 
-function eventOf(
-  request: IncomingMessage,
-  path: string,
-  query: string,
-  body: Buffer,
-  proxies: BlockList,
-  pathParameters?: Record<string, string>,
-): Event {
-  const headers = headersOf(request.rawHeaders)
-  const method = request.method ?? 'GET'
-  const { sourceIp, overTls } = originOf(request.socket.remoteAddress ?? '', headers, proxies)
+interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly headers: Record<string, string>
+  readonly body: Buffer
+  readonly origin: Origin
+  readonly pathParameters?: Record<string, string> | undefined
+}
+
+function eventOf({ method, path, query, headers, body, origin, pathParameters }: Asked): Event {
+  const { sourceIp, overTls } = origin
   return {
     version: '2.0',
     routeKey: '$default',
@@ -174,11 +175,12 @@ function send(response: ServerResponse, result: Result): void {
 }
 
 /** What a proxy before this server may have read otherwise: where a request goes, or where it ends. */
-function isAmbiguous({ url = '', httpVersion, headers, rawHeaders }: IncomingMessage): boolean {
-  const hosts = rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
+function isAmbiguous({ url = '', httpVersion }: IncomingMessage, headers: Readonly<Record<string, string>>): boolean {
   const old = httpVersion === '1.0'
   const framed = !old || headers['transfer-encoding'] === undefined
-  return !url.startsWith('/') || !framed || hosts.length > 1 || (hosts.length === 0 && !old)
+  // Two are joined by a comma, which none has.
+  const named = headers.host === undefined ? old : !headers.host.includes(',')
+  return !url.startsWith('/') || !framed || !named
 }
 
 /** Without a body, which each protocol would want in a form of its own; the status is what clients go by. */
@@ -192,22 +194,27 @@ function turnDown(request: IncomingMessage, response: ServerResponse, status: 40
 
 /** API Gateway's part on one machine: a small HTTP server that makes events and calls the same handlers. */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const { bounds = usualBounds, proxies = new BlockList() } = options
+  const { bounds = usualBounds } = options
   const matchers = options.routes.map(matcherOf)
   const held: Held = { bytes: 0, bound: bounds.bodyBytes }
   let underWay = 0
 
   /** @returns undefined when there is no room for what is asked */
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<Result | undefined> => {
-    const target = request.url ?? '/'
-    const cut = target.indexOf('?')
-    const path = cut < 0 ? target : target.slice(0, cut)
-    const query = cut < 0 ? '' : target.slice(cut + 1)
-    const found = path === '/' ? undefined : match(matchers, request.method ?? '', path)
+  async function answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Record<string, string>,
+  ): Promise<Result | undefined> {
+    const { method = '', url = '/', socket } = request
+    const cut = url.indexOf('?')
+    const path = cut < 0 ? url : url.slice(0, cut)
+    const query = cut < 0 ? '' : url.slice(cut + 1)
+    const { handler, pathParameters } = (path === '/' ? undefined : match(matchers, method, path)) ?? {}
     const body = await bodyOf(request, response, held)
     if (!body) return undefined
-    const handler = found ? await found.handler() : options.frontDoor
-    return handler(eventOf(request, path, query, body, proxies, found?.pathParameters), noContext)
+    const perform = handler ? await handler() : options.frontDoor
+    const origin = originOf(socket.remoteAddress ?? '', headers, options.proxies)
+    return perform(eventOf({ method, path, query, headers, body, origin, pathParameters }), noContext)
   }
 
   const server = createServer(
@@ -215,7 +222,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
     { connectionsCheckingInterval: Math.min(1000, bounds.headersMs), requireHostHeader: false },
     (request, response) => {
       if (!gate.admits(request, response)) return
-      const refused = request.rawHeaders.length > bounds.headers * 2 ? 431 : isAmbiguous(request) ? 400 : undefined
+      const headers = headersOf(request.rawHeaders)
+      const tooMany = request.rawHeaders.length > bounds.headers * 2
+      const refused = tooMany ? 431 : isAmbiguous(request, headers) ? 400 : undefined
       if (refused) {
         gate.distrust(request)
         return turnDown(request, response, refused)
@@ -223,7 +232,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       if (underWay >= bounds.requests) return turnDown(request, response, 503)
       underWay++
       response.once('close', () => underWay--)
-      answer(request, response).then(
+      answer(request, response, headers).then(
         (result) => {
           if (!result) return turnDown(request, response, 503)
           if (!request.complete) response.setHeader('Connection', 'close')

@@ -15,8 +15,8 @@ const holds = (list: BlockList, address: string): boolean => list.check(address,
  * @param peer the address at the other end of the connection
  * @param proxies those that are believed
  */
-export function originOf(peer: string, headers: Readonly<Record<string, string>>, proxies: BlockList): Origin {
-  if (!holds(proxies, peer)) return { sourceIp: peer, overTls: false }
+export function originOf(peer: string, headers: Readonly<Record<string, string>>, proxies?: BlockList): Origin {
+  if (!proxies || !holds(proxies, peer)) return { sourceIp: peer, overTls: false }
   let sourceIp = peer
   for (const each of (headers['x-forwarded-for'] ?? '').split(',').reverse()) {
     const address = each.trim()
