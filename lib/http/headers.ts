@@ -5,10 +5,11 @@ type Result = APIGatewayProxyStructuredResultV2
 
 /**
  * Whether a request came over TLS. A gateway says so itself, whatever its caller wrote; the local host, which has no TLS,
- * passes on what anybody writes, and is not believed.
+ * passes on what anybody writes, and is not believed. Whoever invokes a Lambda by himself may leave out all of it.
  */
-export const isOverTls = ({ headers, requestContext }: Event): boolean =>
-  headers['x-forwarded-proto'] === 'https' && !requestContext.domainName.startsWith('localhost')
+export const isOverTls = (event: Partial<Event> | null): boolean =>
+  event?.headers?.['x-forwarded-proto'] === 'https' &&
+  event.requestContext?.domainName?.startsWith('localhost') === false
 
 /** An answer is data for the one who asked: nobody keeps it, guesses what it is, shows it in a frame or runs anything of it. */
 const ofData = {
@@ -21,7 +22,7 @@ const ofData = {
 const ofTls = { 'Strict-Transport-Security': 'max-age=63072000' } as const
 
 /** @returns the answer, with the headers that every answer has beside its own, which win */
-export const withSecurity = (event: Event, result: Result): Result => ({
+export const withSecurity = (event: Event | null, result: Result): Result => ({
   ...result,
   headers: { ...ofData, ...(isOverTls(event) && ofTls), ...result.headers },
 })
