@@ -57,5 +57,5 @@ export const hsmAsking = (ask: (method: keyof Hsm, given: readonly unknown[]) =>
 export async function doneBy(hsm: Hsm, method: keyof Hsm, given: readonly unknown[]): Promise<unknown> {
   if (!names.includes(method)) throw new Error('Nothing that an HSM can do')
   const does = hsm[method] as (...given: readonly unknown[]) => Promise<unknown>
-  return does(...given)
+  return does.apply(hsm, [...given])
 }
