@@ -1,6 +1,8 @@
 /** A role for each Lambda: what its operation reads, what it changes, and nothing of another's. */
+import { isTold } from '../lib/audit/events.ts'
 import { isGrantable } from '../lib/grants/operations.ts'
 import type { AnyOperation, Capability, KeyRule } from '../lib/operation.ts'
+import { letterEvents } from '../lib/receive.ts'
 import { restorationAt } from '../lib/store/whole.ts'
 import {
   documents,
@@ -13,6 +15,7 @@ import {
   scheduleCatalog,
   serviceCatalog,
 } from './catalog.ts'
+import { type Access, access, accessOf, aliases, aliasesOfKeys, keys, stores } from './store-access.ts'
 
 interface Statement {
   readonly Effect: 'Allow' | 'Deny'
@@ -21,48 +24,7 @@ interface Statement {
   readonly Condition?: object
 }
 
-/** The store's part of a capability: partitions of items, indexes that list them, and the calls that change them. */
-interface Access {
-  readonly items: readonly string[]
-  readonly indexes: readonly string[]
-  readonly writes: readonly string[]
-  /** The items of one partition are listed too. */
-  readonly lists?: true
-}
-
-/** design.md's table layout; materials are in their key's partition. */
-const access = {
-  keyStore: { items: ['KEY#*'], indexes: ['GSI1'], writes: ['dynamodb:PutItem'] },
-  materials: { items: ['KEY#*'], indexes: [], writes: ['dynamodb:PutItem'], lists: true },
-  lastUsage: { items: ['USE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
-  aliases: { items: ['ALIAS#*'], indexes: ['GSI1', 'GSI2'], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
-  grants: {
-    items: ['KEY#*'],
-    indexes: ['GSI1'],
-    writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
-    lists: true,
-  },
-  grantTokens: { items: [], indexes: [], writes: [] },
-  accessKeys: { items: ['ACCESSKEY#*'], indexes: [], writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'] },
-  sessions: { items: ['ACCESSKEY#session-sealing'], indexes: [], writes: ['dynamodb:PutItem'] },
-  directory: { items: ['NAME#*', 'ROLE#*', 'USER#*'], indexes: [], writes: [] },
-  principals: {
-    items: ['USER#*', 'ROLE#*', 'GROUP#*', 'POLICY#*', 'OIDC#*', 'NAME#*', 'LINK#*'],
-    indexes: ['GSI1'],
-    writes: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
-    lists: true,
-  },
-  issuers: { items: [], indexes: [], writes: [] },
-  hsm: { items: [], indexes: [], writes: [] },
-  keyStores: { items: ['STORE#*'], indexes: [], writes: ['dynamodb:PutItem'] },
-  clusters: { items: [], indexes: [], writes: [] },
-  xks: { items: [], indexes: [], writes: [] },
-  trail: { items: [], indexes: [], writes: [] },
-  peers: { items: [], indexes: [], writes: [] },
-} as const satisfies Record<Capability, Access>
-
 const arnOf = (resource: string) => ({ 'Fn::GetAtt': [resource, 'Arn'] })
-const indexArn = (index: string) => ({ 'Fn::Sub': `\${StoreTable.Arn}/index/${index}` })
 
 const pascal = (kebab: string): string => kebab.replace(/(?:^|-)(\w)/g, (_, letter: string) => letter.toUpperCase())
 
@@ -77,33 +39,63 @@ const functionArn =
 const logGroupOf = (kebab: string): string =>
   `${kebab.replaceAll('-', 'Dash').replace(/^\w/, (c) => c.toUpperCase())}LogGroup`
 
-/** The capabilities of an operation, and those of the procedure around it: whoever names a key has it looked up. */
-function readsOf({ name, on, needs }: AnyOperation): readonly Capability[] {
-  const rules = Object.values<KeyRule>(on)
-  const looksUp: readonly Capability[] = rules.length > 0 ? ['keyStore', 'keyStores'] : []
-  const asksForUse: readonly Capability[] = rules.some(({ lastUse }) => lastUse) ? ['lastUsage'] : []
-  const byAlias: readonly Capability[] = rules.some(({ by }) => by === 'any' || by === 'alias-name') ? ['aliases'] : []
-  const byGrant: readonly Capability[] = rules.some(({ action }) => isGrantable(action ?? `kms:${name}`))
-    ? ['grants']
-    : []
-  return ['accessKeys', ...looksUp, ...byGrant, ...asksForUse, ...byAlias, ...needs]
-}
-
 const unique = (values: readonly string[]): readonly string[] => [...new Set(values)].sort()
 
-const onItems = (actions: readonly string[], items: readonly string[]): Statement => ({
+/** Calls on a table, or an index of it, by the partitions that they may be about. */
+const onPartitions = (actions: readonly string[], resource: unknown, partitions: readonly string[]): Statement => ({
   Effect: 'Allow',
-  Action: actions,
-  Resource: [arnOf('StoreTable')],
-  Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
+  Action: actions.map((action) => `dynamodb:${action}`),
+  Resource: [resource],
+  Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': partitions } },
 })
 
-/** Who signs a request may be a user or a session of a role, with policies and groups. */
-const callers = ['GROUP#*', 'POLICY#*', 'ROLE#*', 'USER#*']
-
 /** Whether the table is half restored: every function asks before anything else, and none may say otherwise. */
-const restoration = [restorationAt.PK]
-const asksForRestoration = onItems(['dynamodb:GetItem'], restoration)
+const asked: Partial<Access> = { reads: [restorationAt.PK] }
+
+function onStore(accesses: readonly Partial<Access>[]): readonly Statement[] {
+  const all = [asked, ...accesses]
+  const calls = { GetItem: 'reads', Query: 'lists', PutItem: 'puts', DeleteItem: 'deletes' } as const
+  const found = Map.groupBy(
+    all.flatMap(({ finds = [] }) => finds),
+    ([index]) => index,
+  )
+  const indexes = [...found.keys()].sort().map((index) => {
+    const partitions = unique((found.get(index) ?? []).map(([, partition]) => partition))
+    return onPartitions(['Query'], { 'Fn::Sub': `\${StoreTable.Arn}/index/${index}` }, partitions)
+  })
+  return [
+    ...Object.entries(calls).flatMap(([action, what]) => {
+      const partitions = unique(all.flatMap((each) => each[what] ?? []))
+      return partitions.length > 0 ? [onPartitions([action], arnOf('StoreTable'), partitions)] : []
+    }),
+    ...indexes,
+  ]
+}
+
+/** Who signs a request may be a user or a session of a role, with policies and groups. */
+const callers: Partial<Access> = { reads: ['ACCESSKEY#*', 'GROUP#*', 'POLICY#*', 'ROLE#*', 'USER#*'] }
+
+/** What the procedure does around an operation: whoever names a key has it looked up, and what policies ask of it. */
+function around({ name, on }: AnyOperation): readonly Partial<Access>[] {
+  const rules = Object.values<KeyRule>(on)
+  const used = rules.some(({ usage }) => usage)
+  return [
+    callers,
+    // When a key was last used, and the access key of the user that signed: any request may be a user's.
+    { puts: [used ? 'USE#*' : 'USE#AKIA*'] },
+    ...(rules.length > 0 ? [{ reads: [...keys, ...stores], finds: aliasesOfKeys }] : []),
+    ...(rules.some(({ lastUse }) => lastUse) ? [{ reads: ['USE#*'] }] : []),
+    ...(rules.some(({ by }) => by === 'any' || by === 'alias-name') ? [{ reads: aliases }] : []),
+    ...(rules.some(({ action }) => isGrantable(action ?? `kms:${name}`)) ? [{ lists: keys }] : []),
+  ]
+}
+
+/** What `run` does with what it is given: one that only reads writes nothing. */
+const within = ({ name, needs, readOnly }: AnyOperation): readonly Partial<Access>[] =>
+  needs.map((need: Capability) => {
+    const { puts, deletes, ...reading } = accessOf(name, need)
+    return readOnly ? reading : { ...reading, ...(puts && { puts }), ...(deletes && { deletes }) }
+  })
 
 const logs = (kebab: string): Statement => ({
   Effect: 'Allow',
@@ -142,17 +134,22 @@ const opensHsm = (kebab: string): readonly Statement[] => [
   },
 ]
 
-const onTrail = (actions: readonly string[], items: readonly string[]): Statement => ({
-  Effect: 'Allow',
-  Action: actions,
-  Resource: [arnOf('AuditTable')],
-  Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': items } },
-})
+const onTrail = (actions: readonly string[], partitions: readonly string[]): Statement =>
+  onPartitions(actions, arnOf('AuditTable'), partitions)
 
-/** Records, and the writer's name before its first: nothing of it can be read, and no digest be written. */
-const writesTrail = onTrail(['dynamodb:BatchWriteItem', 'dynamodb:PutItem'], ['EVENT#*', 'WRITER#*', 'WRITERS#*'])
+/**
+ * Records, and the writer's name before its first: nothing of it can be read, and no digest be written.
+ * @param keys that one record can be about: for each further one it has an item more
+ */
+const writesTrail = (keys: number): readonly Statement[] => [
+  onTrail(['PutItem'], ['WRITERS#*']),
+  onTrail(['BatchWriteItem'], keys > 1 ? ['EVENT#*', 'WRITER#*'] : ['WRITER#*']),
+]
 
-const tellsOfChanges: Statement = { Effect: 'Allow', Action: ['events:PutEvents'], Resource: [arnOf('KeyEvents')] }
+const keysOf = ({ on, makes }: AnyOperation): number => Object.keys(on).length + (makes ? 1 : 0)
+
+const tellsOf = (eventNames: readonly string[]): readonly Statement[] =>
+  eventNames.some(isTold) ? [{ Effect: 'Allow', Action: ['events:PutEvents'], Resource: [arnOf('KeyEvents')] }] : []
 
 /** Through the indexes, which lead to records. */
 const looksUpTrail: readonly Statement[] = [
@@ -161,36 +158,20 @@ const looksUpTrail: readonly Statement[] = [
     Action: ['dynamodb:Query'],
     Resource: ['GSI1', 'GSI2', 'GSI3', 'GSI4'].map((index) => ({ 'Fn::Sub': `\${AuditTable.Arn}/index/${index}` })),
   },
-  onTrail(['dynamodb:BatchGetItem'], ['EVENT#*', 'WRITER#*']),
+  onTrail(['BatchGetItem'], ['EVENT#*', 'WRITER#*']),
 ]
 
 const sealsTrail: readonly Statement[] = [
-  onTrail(['dynamodb:GetItem', 'dynamodb:Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
-  onTrail(['dynamodb:DeleteItem', 'dynamodb:PutItem'], ['DIGEST', 'HEAD']),
+  onTrail(['Query'], ['DIGEST', 'WRITER#*', 'WRITERS#*']),
+  onTrail(['DeleteItem', 'GetItem'], ['DIGEST']),
+  onTrail(['PutItem'], ['DIGEST', 'HEAD']),
 ]
 
 function statementsOf(operations: readonly AnyOperation[], kebab: string): readonly Statement[] {
-  const indexes = unique(operations.flatMap(({ needs }) => needs.flatMap((need: Capability) => access[need].indexes)))
-  const rules = operations.flatMap(({ on }) => Object.values<KeyRule>(on))
-  const changed: readonly Capability[] = [
-    ...operations.filter(({ readOnly }) => !readOnly).flatMap(({ needs }) => needs),
-    ...(rules.some(({ usage }) => usage) ? (['lastUsage'] as const) : []),
-  ]
-  const writers = [...new Set(changed)].sort().filter((need) => access[need].writes.length > 0)
-  const lists = operations.flatMap(readsOf).some((need) => 'lists' in access[need])
   return [
-    onItems(
-      lists ? ['dynamodb:GetItem', 'dynamodb:Query'] : ['dynamodb:GetItem'],
-      unique([...callers, ...operations.flatMap(readsOf).flatMap((need) => access[need].items), ...restoration]),
-    ),
-    ...(indexes.length > 0
-      ? [{ Effect: 'Allow', Action: ['dynamodb:Query'], Resource: indexes.map(indexArn) } as const]
-      : []),
-    ...writers.map((need) => onItems(access[need].writes, access[need].items)),
-    // When a user's access key was last used: any request may be.
-    onItems(['dynamodb:PutItem'], ['USE#AKIA*']),
-    writesTrail,
-    ...(operations.every(({ readOnly }) => readOnly) ? [] : [tellsOfChanges]),
+    ...onStore(operations.flatMap((operation) => [...around(operation), ...within(operation)])),
+    ...writesTrail(Math.max(...operations.map(keysOf))),
+    ...tellsOf(operations.map(({ name }) => name)),
     ...(operations.some(({ needs }) => needs.includes('trail')) ? looksUpTrail : []),
     ...opensHsm(kebab),
     logs(kebab),
@@ -200,14 +181,12 @@ function statementsOf(operations: readonly AnyOperation[], kebab: string): reado
 /** A scheduled function finds what is due in the index, and may remove what it is for. */
 const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
   const { schedule, kebab } = entry
-  const items = unique(schedule.needs.flatMap((need: Capability) => access[need].items))
+  const { name, needs } = schedule
+  const seals = needs.includes('trail')
   return [
-    onItems(['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem'], items),
-    asksForRestoration,
-    { Effect: 'Allow', Action: ['dynamodb:Query'], Resource: ['GSI1', 'GSI2'].map(indexArn) },
-    writesTrail,
-    tellsOfChanges,
-    ...(schedule.needs.includes('trail') ? sealsTrail : []),
+    ...onStore([...needs.map((need) => accessOf(name, need)), seals ? {} : { finds: [['GSI2', 'DUE#*']] }]),
+    ...(seals ? sealsTrail : writesTrail(1)),
+    ...tellsOf([name]),
     ...(reachesHsm(entry) ? opensHsm(kebab) : []),
     logs(kebab),
   ]
@@ -215,9 +194,9 @@ const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
 
 /** Keys and their material, and no principal's: other Regions are known by their HSMs. */
 const peerStatements: readonly Statement[] = [
-  onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], access.keyStore.items),
-  asksForRestoration,
-  writesTrail,
+  ...onStore([access.keyStore]),
+  ...writesTrail(1),
+  ...tellsOf(Object.values(letterEvents)),
   ...opensHsm(peers),
   logs(peers),
 ]

@@ -31,7 +31,8 @@ export interface PeerReply {
   readonly body: Uint8Array
 }
 
-const eventNames = {
+/** What a letter is on record as. */
+export const letterEvents = {
   create: 'CreateKey',
   tell: 'SynchronizeMultiRegionKey',
   leave: 'SynchronizeMultiRegionKey',
@@ -45,7 +46,7 @@ export async function receiveLetter(request: Request, world: PeerWorld): Promise
     const letter = await authentic(request, world)
     await demandSound(letter, world, world.hsm)
     const { kind, key } = letter
-    const event = { eventName: eventNames[kind], key: { arn: arnIn(key, world.region), account: key.account } }
+    const event = { eventName: letterEvents[kind], key: { arn: arnIn(key, world.region), account: key.account } }
     const details = { kind, from: kind === 'create' ? key.multiRegion?.primary : regionOf(key) }
     await world.audit.write(serviceRecord({ ...event, details }, circumstances(world)))
     return { status: 200, body: world.letters.writeAnswer(await received(letter, world)) }

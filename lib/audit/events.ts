@@ -36,6 +36,9 @@ const rows: Readonly<Record<string, Row>> = {
   RetireGrant: ['Grant Ended'],
 }
 
+/** Whether anybody waits for what is recorded by this name. */
+export const isTold = (eventName: string): boolean => Object.hasOwn(rows, eventName)
+
 /** Undefined for a record of nothing that anybody waits for: a read, a use, a failure, an intent. */
 export function keyEventOf(record: AuditRecord): KeyEvent | undefined {
   const row = rows[record.eventName]

@@ -18,14 +18,22 @@ const statement = (Action: string | string[], more: object = {}) =>
   JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource: '*', ...more }] })
 const ownKeys = statement('iam:*AccessKey*', { Resource: `arn:aws:iam::*:user/$\{aws:username}` })
 
-const rootKey = { accessKeyId: 'AKIAI44QH8DHBEXAMPLE', secretAccessKey: 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY' }
-const aliceKey = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
+/** Of the account's root user, and of Alice. */
+export const rootKey = {
+  accessKeyId: 'AKIAI44QH8DHBEXAMPLE',
+  secretAccessKey: 'je7MtGbClwBF/2Zp9Utk/h3yCo8nvbEXAMPLEKEY',
+}
+export const aliceKey = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+}
 const limits = { id: 'ANPAJ2UCCR6DPCEXAMPLE', arn: arnOf('policy', 'Limits') }
 const keyUsers = { id: 'ANPACKCEVSQ6C2EXAMPLE', arn: arnOf('policy', 'KeyUsers') }
 const staff = 'AGPACKCEVSQ6C2EXAMPLE'
 
-/** A user, a role, a group and a policy that have everything, and one of each that has nothing. */
-async function people(world: TestWorld): Promise<void> {
+/** The account: a user, a role, a group and a policy that have everything, and one of each that has nothing. */
+export async function people(world: TestWorld): Promise<void> {
+  await world.addRoot(account, rootKey)
   const { users, roles, groups, managedPolicies, oidcProviders, links } = world.open.principals
   const createdAt = world.nowMs
   const at = { account, createdAt }
@@ -135,7 +143,6 @@ const asJson = (value: unknown): unknown => {
 /** Does an action of IAM's or STS's in an account of its own, as root does it, or Alice where root may not. */
 export async function play(service: string, action: string, request: Members): Promise<Omit<Played, 'request'>> {
   const world = await TestWorld.start()
-  await world.addRoot(account, rootKey)
   await people(world)
   const by: Credentials = service === 'sts' ? aliceKey : rootKey
   const sdk = (service === 'iam' ? iam : sts) as unknown as Readonly<Record<string, new (input: object) => never>>
@@ -157,7 +164,7 @@ export async function play(service: string, action: string, request: Members): P
 }
 
 /** Of the provider that the account trusts, whose keys are the issuer's. */
-async function tokenOf(issuer: TestIssuer, world: TestWorld): Promise<string> {
+export async function tokenOf(issuer: TestIssuer, world: TestWorld): Promise<string> {
   const open = world.open.issuers
   Object.assign(open, { keysOf: async () => issuer.published, urlOf: (text: string) => text.replace('https://', '') })
   const claims = { iss: 'https://id.example.com', sub: 'repo:example/app' }

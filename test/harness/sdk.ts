@@ -18,7 +18,7 @@ const targetOf = ({ path, query = {} }: SdkRequest): string => {
 }
 
 /** What a client is constructed with: it signs by the world's clock. */
-export const clientOf = (world: TestWorld, credentials: Credentials = root) => ({
+export const clientOf = (world: TestWorld, credentials: Credentials = root, via = frontDoor) => ({
   region,
   credentials,
   endpoint: 'http://localhost:4599',
@@ -28,7 +28,7 @@ export const clientOf = (world: TestWorld, credentials: Credentials = root) => (
     async handle(request: SdkRequest) {
       const { method, headers, body = '' } = request
       const event = eventOf({ method, target: targetOf(request), headers, body })
-      const result = await frontDoor(event, {} as Context)
+      const result = await via(event, {} as Context)
       return {
         response: {
           statusCode: result.statusCode ?? 0,
