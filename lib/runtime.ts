@@ -21,7 +21,7 @@ import { connectedClusters } from './stores/finding.ts'
 
 export interface OpenWorld extends PeerWorld, DueWorld {
   readonly metrics: Metrics
-  /** Rejects when the store or the HSM does not answer. */
+  /** Rejects when the store or the HSM does not answer, or the disk of the trail is full. */
   check(): Promise<void>
   close(): Promise<void>
 }
@@ -173,6 +173,7 @@ async function worldOf(config: Config, ways: Ways): Promise<OpenWorld> {
     check: async () => {
       await store.check()
       await hsm.check()
+      await sink.check()
     },
     close: async () => {
       await sink.close()

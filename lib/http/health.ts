@@ -3,7 +3,7 @@ import { openWorld } from '../runtime.ts'
 
 export const isHealthCheck = (request: Request): boolean => request.method === 'GET' && request.path === '/health'
 
-/** Unsigned, so it tells nothing but whether: with `?deep`, whether store and HSM answer, too. */
+/** Unsigned, so it tells nothing but whether: with `?deep`, whether store and HSM answer, and the disk of the trail has room, too. */
 export async function healthOf(request: Request): Promise<Reply> {
   if (!new URLSearchParams(request.query).has('deep')) return { status: 200, json: { status: 'ok' } }
   try {

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Trail } from '../audit/trail.ts'
 import { utf8 } from '../bytes.ts'
@@ -9,6 +9,8 @@ import { unwritten } from './unwritten.ts'
 
 export interface FileSink extends AuditSink {
   readonly trail: Trail
+  /** Rejects while the disk is all but full. */
+  check(): Promise<void>
   /** Writes what is waiting, then refuses more. */
   close(): Promise<void>
 }
@@ -24,6 +26,8 @@ interface Options {
 const newline = 0x0a
 /** Bounds the memory that one write takes; an audit record is a few kilobytes. */
 const atMost = 4096
+/** With less room than for that, the next write may fail. */
+const leastRoomBytes = 1 << 20
 
 /**
  * Audit records as lines of JSON in `audit-YYYY-MM-DD.jsonl`, only ever appended. A write resolves when its line has
@@ -35,10 +39,21 @@ export function openFileSink(options: Options): FileSink {
   return {
     trail: fileTrail(options.directory),
     write: async (record) => group.add(`${JSON.stringify(record)}\n`).catch(unwritten),
+    check: () => demandRoom(options.directory),
     close: async () => {
       await group.close()
       await file.close()
     },
+  }
+}
+
+async function demandRoom(directory: string): Promise<void> {
+  try {
+    const { bavail, bsize } = await statfs(directory)
+    if (bavail * bsize < leastRoomBytes) throw new Error(`The disk of ${directory} is full.`)
+  } catch (error) {
+    // It is made with the first record.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 

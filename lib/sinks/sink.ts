@@ -26,6 +26,11 @@ export interface OpenSink extends AuditSink {
   readonly trail: Trail
   /** Records, and events, that this process could not write. */
   lost(): { readonly records: number; readonly events: number }
+  /**
+   * Rejects while the disk of the trail is all but full, where that keeps requests from being answered. A table is not
+   * asked: who writes to it may not read it.
+   */
+  check(): Promise<void>
   close(): Promise<void>
 }
 
@@ -46,6 +51,9 @@ export async function openSink(options: SinkOptions): Promise<OpenSink> {
     trail: base.trail,
     write: (record) => (emitter ?? onRecord).write(record),
     lost: () => ({ records: trying?.lost() ?? 0, events: emitter?.lost() ?? 0 }),
+    check: async () => {
+      if (strict) await base.check?.()
+    },
     async close() {
       await base.close()
       await emitter?.close()
@@ -53,7 +61,14 @@ export async function openSink(options: SinkOptions): Promise<OpenSink> {
   }
 }
 
-async function openTrail({ kind, directory, region, table, endpoint, keepDays, now }: SinkOptions) {
+interface TrailSink extends AuditSink {
+  readonly trail: Trail
+  readonly check?: () => Promise<void>
+  close(): Promise<void>
+}
+
+async function openTrail(options: SinkOptions): Promise<TrailSink> {
+  const { kind, directory, region, table, endpoint, keepDays, now } = options
   if (kind === 'file') return (await import('./file.ts')).openFileSink({ directory, now })
   const { openDynamoSink } = await import('./dynamodb.ts')
   return openDynamoSink({

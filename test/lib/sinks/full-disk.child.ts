@@ -41,16 +41,24 @@ async function write(count: number): Promise<number> {
 }
 
 const refusedAfter: number[] = []
+const health = new Set<string>()
+const check = (when: string) =>
+  sink.check().then(
+    () => health.add(`${when}: well`),
+    (error: Error) => health.add(`${when}: ${error.message.replace(directory, 'the trail')}`),
+  )
 for (const restarts of [false, true, false, true]) {
   writeFileSync(`${disk}/ballast`, Buffer.alloc(statfsSync(disk).bavail * statfsSync(disk).bsize - (1 << 20)))
   let refused = 0
   while (refused < 100) refused += await write(100)
+  await check('full')
   if (restarts) {
     await sink.close()
     ;({ sink, numbered } = start())
   }
   rmSync(`${disk}/ballast`)
   refusedAfter.push(await write(100))
+  await check('room')
 }
 
 const texts = readdirSync(directory).map((file) => readFileSync(`${directory}/${file}`, 'utf8'))
@@ -69,6 +77,7 @@ const lost = [...acknowledged].filter((id) => !found.has(id)).length
 const unsealed = await sink.trail.unsealed(undefined, 1_000_000, Date.now())
 await sink.close()
 const summary = {
+  health: [...health],
   refusedAfter,
   refusals: [...refusals],
   lost,

@@ -11,6 +11,7 @@ describe.skipIf(!hasSmallDisks)(`the trail on a full disk (${needsSmallDisks})`,
   test('takes records again once there is room, restarted or not: lines cut short are on their own, and none is lost', async () => {
     await withDirectory(async (directory) => {
       expect(await ranOnSmallDisk(child, 16, directory)).toEqual({
+        health: ['full: The disk of the trail is full.', 'room: well'],
         refusedAfter: [0, 0, 0, 0],
         refusals: [`503 DependencyTimeoutException: ${refused}`],
         lost: 0,
