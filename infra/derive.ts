@@ -1,6 +1,6 @@
 /**
- * Writes what must agree with the registry of operations, from it: `node infra/derive.ts`. With `--check` it writes
- * nothing, names each file that is not current, and fails when there is one.
+ * Writes what must agree with the registry of operations, or with the tables' template, from it: `node infra/derive.ts`.
+ * With `--check` it writes nothing, names each file that is not current, and fails when there is one.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { catalog, type Entry, root } from './catalog.ts'
 import { authorizedFunctionsOf, functionsOf, slashedRoutesOf } from './functions.ts'
 import { openapiOf } from './openapi.ts'
 import { rolesOf } from './roles.ts'
+import { tableRequests } from './tables.ts'
 import { yamlOf } from './yaml.ts'
 
 const folder = 'infra/derived'
@@ -48,6 +49,7 @@ export function derived(): ReadonlyMap<string, string> {
     [`${folder}/roles.yml`, note + yamlOf(rolesOf(entries))],
     [`${folder}/routes.json`, json(routesOf(entries))],
     [`${folder}/slashed-routes.yml`, note + yamlOf(slashedRoutesOf())],
+    ...Array.from(tableRequests(), ([name, request]) => [`${folder}/${name}`, json(request)] as const),
   ])
   const readme = join(root, 'README.md')
   if (existsSync(readme)) files.set('README.md', withConfiguration(readFileSync(readme, 'utf8')))

@@ -1,12 +1,15 @@
 /**
  * `npm run test:localstack`: the integration tests on the LocalStack that LOCALSTACK_ENDPOINT names; without one, on
- * moto, the library that answers for AWS in LocalStack's place, from Python's package index; without Python, on the
- * embedded store. What they ran on is the first line and the last.
+ * LocalStack run on this machine; where something of it is missing, on moto, the library that answers for AWS in its
+ * place; without Python, on the embedded store. `-- --on moto` takes moto at once. What they ran on is the first line
+ * and the last.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { fetchLocalStack, localstackVersion, startLocalStack, toolsPath } from './localstack-host.ts'
 import { answering, endedBy, freePort, vitest } from './stand-in.ts'
 
 const version = '5.2.1'
@@ -25,27 +28,58 @@ function fetchMoto(): string | undefined {
   return runs(pip, 'install', '--quiet', `moto[server]==${version}`) ? undefined : `pip could not fetch moto ${version}`
 }
 
-async function main(): Promise<number> {
-  const given = process.env.LOCALSTACK_ENDPOINT
-  if (given !== undefined) return test(given)
-  const missing = fetchMoto()
-  if (missing !== undefined) {
-    process.stdout.write(`no LOCALSTACK_ENDPOINT, and no moto: ${missing}. The embedded store stands in.\n`)
-    return test(undefined)
-  }
+interface Ground {
+  readonly what: string
+  /** @returns what is missing */
+  readonly fetch: () => string | undefined
+  readonly start: (port: number) => ChildProcess
+  readonly env: Readonly<Record<string, string>>
+}
+
+const startMoto = (port: number): ChildProcess =>
+  spawn(server, ['--host', '127.0.0.1', '--port', String(port)], { cwd: directory, stdio: 'ignore' })
+
+/** In the order in which they are tried. */
+const grounds = new Map<string, Ground>([
+  [
+    'localstack',
+    {
+      what: `LocalStack ${localstackVersion}, without Docker`,
+      fetch: fetchLocalStack,
+      start: startLocalStack,
+      env: { PATH: toolsPath() },
+    },
+  ],
+  ['moto', { what: `moto ${version}, in LocalStack's place`, fetch: fetchMoto, start: startMoto, env: {} }],
+])
+
+const test = (more: Readonly<Record<string, string>>): Promise<number> => vitest(more, '--project=localstack')
+
+async function testOn({ what, start, env }: Ground): Promise<number> {
   const port = await freePort()
-  const args = ['--host', '127.0.0.1', '--port', String(port)]
-  const moto: ChildProcess = spawn(server, args, { cwd: directory, stdio: 'ignore' })
-  return endedBy(moto, async () => {
+  const child = start(port)
+  return endedBy(child, async () => {
     const endpoint = `http://127.0.0.1:${port}`
-    await answering(endpoint, moto)
-    const code = await test(endpoint)
-    process.stdout.write(`ran on moto ${version}, in LocalStack's place\n`)
+    await answering(endpoint, child)
+    const code = await test({ LOCALSTACK_ENDPOINT: endpoint, ...env })
+    process.stdout.write(`ran on ${what}\n`)
     return code
   })
 }
 
-const test = (endpoint: string | undefined): Promise<number> =>
-  vitest(endpoint === undefined ? {} : { LOCALSTACK_ENDPOINT: endpoint }, '--project=localstack')
+async function main(): Promise<number> {
+  const { on } = parseArgs({ options: { on: { type: 'string' } } }).values
+  if (process.env.LOCALSTACK_ENDPOINT !== undefined) return test({})
+  const asked = [...grounds].filter(([name]) => on === undefined || on === name)
+  for (const [name, ground] of asked) {
+    const missing = ground.fetch()
+    if (missing === undefined) return testOn(ground)
+    process.stdout.write(`no LOCALSTACK_ENDPOINT, and no ${name}: ${missing}\n`)
+  }
+  // Who asked for one of them is not served by another.
+  if (on !== undefined) return 1
+  process.stdout.write('The embedded store stands in.\n')
+  return test({})
+}
 
 process.exitCode = await main()

@@ -44,6 +44,7 @@ export interface FoundRecord {
 }
 
 const keptMs = 90 * 86_400_000
+const aheadMs = 3_600_000
 const atMost = 50
 
 interface LookupInput {
@@ -76,7 +77,8 @@ export function lookupOf(input: LookupInput, account: string, now: number): Look
     account,
     ...(attribute && { attribute: { key: attribute.AttributeKey, value: attribute.AttributeValue } }),
     from,
-    to,
+    // Nothing is on record of a time to come, but for what clocks that are ahead have written.
+    to: Math.max(from, Math.min(to, now + aheadMs)),
     limit,
     ...(input.NextToken !== undefined && { token: input.NextToken }),
   }

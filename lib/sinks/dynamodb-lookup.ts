@@ -18,6 +18,8 @@ type Item = Readonly<Record<string, unknown>>
 const hourMs = 3_600_000
 /** Items that one call looks at, at most: it then answers what it found, and where to go on. */
 const budget = 5000
+/** Hours that one call looks through, at most, each in all its shards: a trail may be silent for months. */
+const mostHours = 48
 const pageSize = 100
 /** BatchGetItem's own limit. */
 const atOnce = 100
@@ -95,6 +97,7 @@ async function lookUp(documents: DynamoDBDocumentClient, table: string, lookup: 
 
   const single = partitionOf(lookup)
   const groups = single ? [[single]] : hoursBetween(newest, lookup.from)
+  let hours = 0
   for (const group of groups) {
     const sorts = new Map(group.map((partition) => [partition, `${partition.index}SK`]))
     for await (const { item, partition } of merged(group, (each) => newestFirst(each, newest), sorts)) {
@@ -107,6 +110,9 @@ async function lookUp(documents: DynamoDBDocumentClient, table: string, lookup: 
       if (record && isAskedFor(record, lookup)) found.push({ record, text })
       if (found.length === lookup.limit || left <= 0) return { found, token: tokenOf(sort) }
     }
+    hours++
+    const earlier = hourOf(newest) - hours * hourMs
+    if (hours === mostHours && earlier + hourMs > lookup.from) return { found, token: endOf(earlier) }
   }
   return { found }
 }
@@ -123,7 +129,7 @@ function partitionOf({ attribute }: Lookup): Partition | undefined {
 /** The shards of each hour, the latest hour first. */
 function* hoursBetween(newest: string, from: number): Generator<readonly Partition[]> {
   const last = Math.floor(from / hourMs) * hourMs
-  for (let hour = Math.floor(Date.parse(newest.slice(0, 24)) / hourMs) * hourMs; hour >= last; hour -= hourMs) {
+  for (let hour = hourOf(newest); hour >= last; hour -= hourMs) {
     yield shards.map((shard) => ({ index: 'GSI3', name: hourPartition(new Date(hour).toISOString(), shard) }))
   }
 }
@@ -147,6 +153,13 @@ async function* merged(
     next.head = await next.items.next()
   }
 }
+
+/** The hour of a sort value, in milliseconds since the epoch. */
+const hourOf = (sort: string): number => Math.floor(Date.parse(sort.slice(0, 24)) / hourMs) * hourMs
+
+/** The token of a place after all that an hour holds. */
+const endOf = (hour: number): string =>
+  tokenOf(`${new Date(hour + hourMs - 1).toISOString()}#ffffffff-ffff-ffff-ffff-ffffffffffff`)
 
 const tokenOf = (sort: string): string => Buffer.from(sort).toString('base64url')
 

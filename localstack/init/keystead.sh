@@ -1,30 +1,25 @@
 #!/bin/sh
 # What Keystead expects to find: its two tables, as infra/tables.yml has them, and the event bus. LocalStack runs this
 # when it is ready; on any other server: AWS=aws AWS_ENDPOINT_URL=http://127.0.0.1:8000 localstack/init/keystead.sh
+# An empty KEYSTEAD_EVENT_BUS makes none, where there is no EventBridge. Safe to repeat.
 set -eu
 aws=${AWS:-awslocal}
-export AWS_REGION="${AWS_REGION:-us-east-1}" AWS_DEFAULT_REGION="${AWS_REGION:-us-east-1}"
+export AWS_REGION="${AWS_REGION:-us-east-1}"
+export AWS_DEFAULT_REGION="$AWS_REGION"
 export AWS_ACCESS_KEY_ID="${AWS_ACCESS_KEY_ID:-local}" AWS_SECRET_ACCESS_KEY="${AWS_SECRET_ACCESS_KEY:-local}"
+derived=$(cd -P "$(dirname "$0")/../../infra/derived" && pwd)
 
-attributes() { printf '{"AttributeName":"%sPK","AttributeType":"S"},{"AttributeName":"%sSK","AttributeType":"S"}' "$1" "$1"; }
-keys() { printf '[{"AttributeName":"%sPK","KeyType":"HASH"},{"AttributeName":"%sSK","KeyType":"RANGE"}]' "$1" "$1"; }
-
-# table NAME PROJECTION INDEX…
+# table KIND NAME
 table() {
-  name=$1
-  projected=$2
-  shift 2
-  defined=$(attributes '')
-  indexes=''
-  for index in "$@"; do
-    defined="$defined,$(attributes "$index")"
-    indexes="$indexes${indexes:+,}{\"IndexName\":\"$index\",\"KeySchema\":$(keys "$index"),\"Projection\":{\"ProjectionType\":\"$projected\"}}"
-  done
-  "$aws" dynamodb create-table --cli-input-json "{\"TableName\":\"$name\",\"BillingMode\":\"PAY_PER_REQUEST\",\"AttributeDefinitions\":[$defined],\"KeySchema\":$(keys ''),\"GlobalSecondaryIndexes\":[$indexes]}"
-  "$aws" dynamodb wait table-exists --table-name "$name"
-  "$aws" dynamodb update-time-to-live --table-name "$name" --time-to-live-specification Enabled=true,AttributeName=TTL
+  if "$aws" dynamodb describe-table --table-name "$2" >/dev/null 2>&1; then return; fi
+  "$aws" dynamodb create-table --table-name "$2" --cli-input-json "file://$derived/create-$1-table.json"
+  "$aws" dynamodb wait table-exists --table-name "$2"
+  "$aws" dynamodb update-time-to-live --table-name "$2" --cli-input-json "file://$derived/expire-$1-table.json"
 }
 
-table "${KEYSTEAD_TABLE:-keystead}" ALL GSI1 GSI2
-table "${KEYSTEAD_AUDIT_TABLE:-keystead-audit}" KEYS_ONLY GSI1 GSI2 GSI3 GSI4
-"$aws" events create-event-bus --name "${KEYSTEAD_EVENT_BUS:-keystead}"
+table store "${KEYSTEAD_TABLE:-keystead}"
+table audit "${KEYSTEAD_AUDIT_TABLE:-keystead-audit}"
+bus=${KEYSTEAD_EVENT_BUS-keystead}
+if [ -n "$bus" ] && ! "$aws" events describe-event-bus --name "$bus" >/dev/null 2>&1; then
+  "$aws" events create-event-bus --name "$bus"
+fi

@@ -147,9 +147,7 @@ describe(`the audit trail in a table of ${tableServerKind}`, () => {
     expect(await namesBy('EventName', 'Encrypt')).toEqual(['Encrypt'])
     const byRoot = (await namesBy('Username', 'root')).filter((name) => name !== 'LookupEvents')
     expect(byRoot).toEqual(['CreateKey', 'CreateKey', 'DescribeKey', 'Encrypt', 'ReEncrypt'])
-    expect((await lookUp(server, { StartTime: Date.now() / 1000 - 600 })).map(({ EventName }) => EventName)).toContain(
-      'LookupEvents',
-    )
+    expect((await lookUp(server, {})).map(({ EventName }) => EventName)).toContain('LookupEvents')
     client.destroy()
     await stop(server)
 

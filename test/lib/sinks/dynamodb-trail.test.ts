@@ -223,6 +223,34 @@ describe('looking up in a table', () => {
     }
   })
 
+  test('looks through two days of a silent trail at a time, and says where to go on', async () => {
+    const [newest, ...older] = await aTrail()
+    const writer = stamped(aSink(), { uuid: randomUUID, now: () => now })
+    const days = 86_400_000
+    const early = await Promise.all(
+      [2, 3.9, 10].map(async (ago) => {
+        const eventTime = `${new Date(now - ago * days).toISOString().slice(0, 19)}Z`
+        const record = aRecord({ eventTime })
+        await writer.write(record)
+        return record.eventID
+      }),
+    )
+    const { trail } = aSink()
+    const from = now - 12 * days
+    const pages: number[] = []
+    const found: string[] = []
+    let token: string | undefined
+    do {
+      const page = await trail.lookUp({ ...lookup, from, to: now, limit: 100, ...(token !== undefined && { token }) })
+      pages.push(page.found.length)
+      found.push(...page.found.map(({ record }) => record.eventID))
+      token = page.token
+    } while (token !== undefined)
+    expect(found).toEqual([newest?.eventID, ...older.map(({ eventID }) => eventID), ...early])
+    expect(pages).toHaveLength(7)
+    expect(pages).toContain(0)
+  }, 60_000)
+
   test('refuses a token that it did not make', async () => {
     await expect(aSink().trail.lookUp({ ...lookup, from: now, to: now, token: 'eA' })).rejects.toThrow(
       'The token is not one that this service has made.',
