@@ -48,13 +48,52 @@ test('serves nothing while it is half restored, and takes nothing', async () => 
   expect(items.size).toBe(2)
 })
 
-test('is asked once, before the first call, and never again by a warm one', async () => {
-  const { reads, inner } = table()
-  const keys = keysIn(onlyWhole(inner, 'keystead'))
+test('is asked once, with the first call that finds something, and never again', async () => {
+  const { items, reads, inner } = table()
   const key = aKey()
-  await Promise.all([keys.create(key), keys.find(key.id), keys.find(key.id)])
+  await keysIn(inner).create(key)
+  const keys = keysIn(onlyWhole(inner, 'keystead'))
+  expect(await keys.find(key.id)).toEqual(key)
   await keys.find(key.id)
+  await keys.replace(key)
+  await keys.list(key.account, { limit: 10 })
   expect(reads.filter((each) => each === 'RESTORE')).toHaveLength(1)
+  expect(items.size).toBe(1)
+})
+
+test('is asked with each call while nothing was found in it: a restoration may begin there any time', async () => {
+  const { items, reads, inner } = table()
+  const keys = keysIn(onlyWhole(inner, 'keystead'))
+  for (let times = 1; times <= 3; times++) {
+    expect(await keys.find('some-key')).toBeUndefined()
+    expect(reads.filter((each) => each === 'RESTORE')).toHaveLength(times)
+  }
+  items.set(nameOf(restorationAt), { ...restorationAt })
+  const key = aKey()
+  await keysIn(inner).create(key)
+  await expect(keys.find(key.id)).rejects.toThrow(KMSInternalException)
+  await expect(keys.create(aKey())).rejects.toThrow(KMSInternalException)
+})
+
+test('is not served from when the restoration began and put an item there while that was being read', async () => {
+  const { items, inner } = table()
+  const key = aKey()
+  const keys = keysIn(
+    onlyWhole(
+      {
+        ...inner,
+        async get(at) {
+          if (at.PK !== 'RESTORE') {
+            items.set(nameOf(restorationAt), { ...restorationAt })
+            await keysIn(inner).create(key)
+          }
+          return inner.get(at)
+        },
+      },
+      'keystead',
+    ),
+  )
+  await expect(keys.find(key.id)).rejects.toThrow(KMSInternalException)
 })
 
 test('serves as soon as the restoration has ended', async () => {
