@@ -94,11 +94,16 @@ export const renamedResourceOf = <T extends PolicyHolder>(
 
 const lengthOf = (text: string): number => text.replace(/\s/g, '').length
 
+/** White space does not count, and is stored all the same: a record has only so much room. */
+const maxInlineBytes = 200_000
+
 /** The inline policies with one more, or another in place of one. @throws LimitExceeded */
 export function withInline<T extends PolicyHolder>(kind: HolderKind<T>, holder: T, name: string, text: string) {
   const inline = { ...holder.inline, [name]: text }
-  const length = Object.values(inline).reduce((sum, each) => sum + lengthOf(each), 0)
-  if (length > kind.inlineQuota) {
+  const texts = Object.values(inline)
+  const length = texts.reduce((sum, each) => sum + lengthOf(each), 0)
+  const stored = texts.reduce((sum, each) => sum + Buffer.byteLength(each), 0)
+  if (length > kind.inlineQuota || stored > maxInlineBytes) {
     throw new LimitExceeded(`Maximum policy size of ${kind.inlineQuota} bytes exceeded for ${kind.type} ${holder.name}`)
   }
   return inline

@@ -65,6 +65,12 @@ describe('an inline policy', () => {
     expect(await put(document)).toEqual({ error: 'MalformedPolicyDocumentException', status: 400, message })
   })
 
+  test('and its kin have no more white space than a record has room for', async () => {
+    const padded = policyText('kms:a').padEnd(30_000)
+    for (let index = 0; index < 6; index++) expect(await put(padded, `p${index}`)).toEqual({})
+    expect(await put(padded, 'q')).toEqual(limit('Maximum policy size of 2048 bytes exceeded for user bob'))
+  })
+
   test('and its kin have 2048 characters for a user, 10,240 for a role, white space not counted', async () => {
     const long = (length: number) => {
       const bare = policyText('kms:a')
