@@ -8,6 +8,7 @@ import { type Grant, type GrantPrincipal, granteePrefix, halfId } from './grant.
 import { demandOperations, type GrantOperation } from './operations.ts'
 import type { Grants } from './ports.ts'
 import { grantPrincipal } from './principals.ts'
+import { takeRoom } from './tally.ts'
 
 interface GrantInput {
   readonly Operations: readonly GrantOperation[]
@@ -150,9 +151,11 @@ export async function newGrant(input: GrantInput, { key, place, now, uuid, direc
 
 /**
  * Stores a grant, unless it is there already: one of the same id has the same name and parameters.
- * @throws Conflict when it went while this was done
+ * @throws LimitExceededException when the key has all the grants it may have; Conflict when another writer was first
  */
 export async function storeGrant(grants: Grants, grant: Grant): Promise<void> {
+  if (grant.name !== undefined && (await grants.find(grant.keyId, grant.id, { fresh: true }))) return
+  await takeRoom(grants, grant, grant.createdAt)
   try {
     await grants.create(grant)
   } catch (error) {

@@ -83,4 +83,5 @@ export async function removeGrants(grants: Grants, { id }: Pick<Key, 'id'>): Pro
     for (const grant of page.items) await grants.remove(grant)
     more = page.more
   }
+  await grants.tallies.remove(id)
 }

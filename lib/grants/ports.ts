@@ -1,5 +1,6 @@
 import type { Page, PageRequest, Read } from '../ports.ts'
 import type { Grant } from './grant.ts'
+import type { GrantTallies } from './tally.ts'
 import type { GrantTokens } from './tokens.ts'
 
 export interface Grants {
@@ -14,6 +15,7 @@ export interface Grants {
   list(keyId: string, page: PageRequest, bound?: string): Promise<Page<Grant>>
   /** Of all keys, paged by `retirableSortValue`. A grant that was created or ended lately may be missing, or be there. */
   retirableBy(bound: string, page: PageRequest): Promise<Page<Grant>>
+  readonly tallies: GrantTallies
 }
 
 export interface GrantPorts {

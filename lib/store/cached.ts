@@ -90,6 +90,7 @@ export function cached(store: Records, bounds: CacheBounds): Records {
       },
       list: store.grants.list,
       retirableBy: store.grants.retirableBy,
+      tallies: store.grants.tallies,
     },
     keyStores: {
       of: async (account, read) =>

@@ -1,4 +1,5 @@
 import { type Grant, retirableSortValue } from '../../lib/grants/grant.ts'
+import type { GrantTally } from '../../lib/grants/tally.ts'
 import type { AccessKey } from '../../lib/identity/caller.ts'
 import { dueSortValue, dueWorkOf } from '../../lib/keys/due.ts'
 import type { Alias, Key, Material } from '../../lib/keys/key.ts'
@@ -30,6 +31,11 @@ export function collection<T extends object>() {
       const present = stored.get(id)
       if (!present || !unless(present)) stored.set(id, structuredClone(value))
     },
+    /** At once: nobody comes between. */
+    async change(id: string, to: (present: T | undefined) => T | undefined): Promise<void> {
+      const changed = to(stored.get(id))
+      if (changed) stored.set(id, structuredClone(changed))
+    },
     all: async (includes: (value: T) => boolean): Promise<readonly T[]> =>
       structuredClone([...stored.values()].filter(includes)),
     async erase(id: string, fits: (kept: T) => boolean): Promise<void> {
@@ -58,6 +64,7 @@ export function memoryStore(): Records {
   const materials = collection<Material>()
   const aliases = collection<Alias>()
   const grants = collection<Grant>()
+  const tallies = collection<GrantTally>()
   const accessKeys = collection<AccessKey>()
   const keyStores = collection<AccountKeyStores>()
   const uses = collection<KeyUse>()
@@ -110,6 +117,20 @@ export function memoryStore(): Records {
           page,
         ),
       retirableBy: (bound, page) => grants.list(({ retiring }) => retiring?.bound === bound, retirableSortValue, page),
+      tallies: {
+        countUp: async (keyId, most, at) => {
+          let counted = true
+          await tallies.change(keyId, (there) => {
+            counted = (there?.count ?? 0) < most
+            if (!counted) return there
+            return { ...there, keyId, at, revision: (there?.revision ?? 0) + 1, count: (there?.count ?? 0) + 1 }
+          })
+          return counted
+        },
+        find: (keyId) => tallies.find(keyId),
+        replace: (tally) => tallies.replace(tally.keyId, tally),
+        remove: (keyId) => tallies.erase(keyId, () => true),
+      },
     },
     accessKeys: {
       find: (id) => accessKeys.find(id),

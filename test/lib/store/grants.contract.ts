@@ -45,6 +45,32 @@ export function keepsGrants(opened: () => Records): void {
       expect(await grants().find(grant.keyId, grant.id, { fresh: true })).toStrictEqual(grant)
     })
 
+    test('are counted up to the most, whoever counts at once, and no further', async () => {
+      const { tallies } = grants()
+      const keyId = randomUUID()
+      expect(await tallies.find(keyId)).toBeUndefined()
+      const counted = await Promise.all(Array.from({ length: 30 }, () => tallies.countUp(keyId, 20, 7)))
+      expect(counted.filter((each) => each)).toHaveLength(20)
+      expect(await tallies.find(keyId)).toEqual({ keyId, revision: 20, count: 20, at: 7 })
+      expect(await tallies.countUp(keyId, 20, 8)).toBe(false)
+      expect(await grants().list(keyId, { limit: 10 })).toEqual({ items: [], more: false })
+    })
+
+    test('have a tally that is put right only by who has seen its last change, and goes with the key', async () => {
+      const { tallies } = grants()
+      const keyId = randomUUID()
+      await tallies.countUp(keyId, 20, 7)
+      const seen = { keyId, revision: 1, count: 5, at: 8, countedAt: 8 }
+      await tallies.replace(seen)
+      expect(await tallies.find(keyId)).toEqual({ ...seen, revision: 2 })
+      await expect(tallies.replace(seen)).rejects.toThrow(Conflict)
+      await tallies.countUp(keyId, 20, 9)
+      expect(await tallies.find(keyId)).toEqual({ ...seen, revision: 3, count: 6, at: 9 })
+      await tallies.remove(keyId)
+      await tallies.remove(keyId)
+      expect(await tallies.find(keyId)).toBeUndefined()
+    })
+
     test('are once created when 20 writers create the same at once', async () => {
       const grant = aGrant(randomUUID())
       const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => grants().create(grant)))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KMSInternalException } from '../../../lib/errors.ts'
 import { type Key, keyStates } from '../../../lib/keys/key.ts'
-import { grantKind } from '../../../lib/store/grants.ts'
+import { grantKind, tallyKind } from '../../../lib/store/grants.ts'
 import {
   accessKeyKind,
   aliasKind,
@@ -159,6 +159,7 @@ describe.each([
   { what: 'key', ...read(keyKind, pending) },
   { what: 'material', ...read(materialKind, aMaterial('some-key')) },
   { what: 'grant', ...read(grantKind, aGrant('some-key')) },
+  { what: 'tally', ...read(tallyKind, { keyId: 'some-key', revision: 2, count: 2, at: 1, countedAt: 1 }) },
   { what: 'alias', ...read(aliasKind, anAlias('alias/x', 'some-key')) },
   {
     what: 'use',
@@ -176,7 +177,7 @@ describe.each([
   const indexed = ['GSI1PK', 'GSI1SK', 'GSI2PK', 'GSI2SK']
   const names = Object.keys(item).filter((name) => !indexed.includes(name))
   const listsOfText = ['groups', 'clientIds', 'thumbprints']
-  const optional = ['currentMaterialId', 'deletion', 'principal', 'status']
+  const optional = ['countedAt', 'currentMaterialId', 'deletion', 'principal', 'status']
   const refuses = (changed: object) => {
     const reading = () => from(changed as Item)
     expect(reading).toThrow(KMSInternalException)
