@@ -7,13 +7,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient, GetCommand, QueryCommand } from '@aws-sdk/lib-dynamodb'
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb'
 import { base64, type Digest, type DigestBody } from '../lib/audit/digest.ts'
 import type { Export } from '../lib/audit/verify.ts'
 import { readConfig } from '../lib/config.ts'
+import { inPartition } from '../lib/sinks/partition.ts'
 import { digestPartition, headKey, sequenceKey, writerPartition } from '../lib/sinks/places.ts'
-
-type Item = Readonly<Record<string, unknown>>
 
 /** Everything that is sealed, in the trail's order. */
 export async function exportTable(
@@ -22,22 +21,7 @@ export async function exportTable(
 ): Promise<Export & { readonly publicKey: Uint8Array }> {
   const documents = DynamoDBDocumentClient.from(client)
 
-  async function* query(partition: string, from: string, to: string): AsyncGenerator<Item> {
-    let start: Record<string, unknown> | undefined
-    do {
-      const answer = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          ConsistentRead: true,
-          KeyConditionExpression: 'PK = :partition AND SK BETWEEN :from AND :to',
-          ExpressionAttributeValues: { ':partition': partition, ':from': from, ':to': to },
-          ...(start && { ExclusiveStartKey: start }),
-        }),
-      )
-      yield* answer.Items ?? []
-      start = answer.LastEvaluatedKey
-    } while (start)
-  }
+  const query = (partition: string, from: string, to: string) => inPartition(documents, table, partition, from, to)
 
   const { Item: head } = await documents.send(new GetCommand({ TableName: table, Key: headKey, ConsistentRead: true }))
   if (!head) throw new Error(`nothing in ${table} has been sealed yet`)

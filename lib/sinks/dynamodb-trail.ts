@@ -6,6 +6,7 @@ import { fileOfDay, isWithin, type Range, readLine, type TrailLine, uncovered } 
 import type { StoredDigest, Trail, Unsealed } from '../audit/trail.ts'
 import { Conflict } from '../ports.ts'
 import { lookUpInTable } from './dynamodb-lookup.ts'
+import { inPartition } from './partition.ts'
 import { digestPartition, headKey, sequenceKey, writerPartition, writersOfDay } from './places.ts'
 
 /** How far the trail of each writer is sealed. */
@@ -38,22 +39,7 @@ const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 export function dynamoTrail(client: DynamoDBClient, table: string): Trail {
   const documents = DynamoDBDocumentClient.from(client)
 
-  async function* query(partition: string, from = '\0'): AsyncGenerator<Readonly<Record<string, unknown>>> {
-    let start: Record<string, unknown> | undefined
-    do {
-      const answer = await documents.send(
-        new QueryCommand({
-          TableName: table,
-          ConsistentRead: true,
-          KeyConditionExpression: 'PK = :partition AND SK >= :from',
-          ExpressionAttributeValues: { ':partition': partition, ':from': from },
-          ...(start && { ExclusiveStartKey: start }),
-        }),
-      )
-      yield* answer.Items ?? []
-      start = answer.LastEvaluatedKey
-    } while (start)
-  }
+  const query = (partition: string, from?: string) => inPartition(documents, table, partition, from)
 
   async function writersSince(day: string, now: number): Promise<readonly string[]> {
     const writers = new Set<string>()

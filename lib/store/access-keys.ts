@@ -1,12 +1,10 @@
 import type { AccessKeys } from '../ports.ts'
 import type { Table } from './client.ts'
-import { accessKeyAt, accessKeyKind, fromItem, toItem } from './items.ts'
+import { accessKeyAt, accessKeyKind, toItem } from './items.ts'
+import { readItem } from './reading.ts'
 
 export const accessKeysIn = (table: Table): AccessKeys => ({
-  async find(id) {
-    const item = await table.get(accessKeyAt(id))
-    return item && fromItem(accessKeyKind, item)
-  },
+  find: (id) => readItem(table, accessKeyKind, accessKeyAt(id)),
   async create(accessKey) {
     await table.create(toItem(accessKeyKind, accessKey))
   },

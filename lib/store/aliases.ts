@@ -1,17 +1,12 @@
 import type { Aliases, PageRequest } from '../ports.ts'
 import type { Range, Table } from './client.ts'
-import { aliasAt, aliasesOf, aliasesOfKey, aliasKind, fromItem, toItem } from './items.ts'
+import { aliasAt, aliasesOf, aliasesOfKey, aliasKind, toItem } from './items.ts'
+import { readItem, readPage } from './reading.ts'
 
 export function aliasesIn(table: Table): Aliases {
-  const list = async (range: Range, page: PageRequest) => {
-    const { items, more } = await table.query(range, page)
-    return { items: items.map((item) => fromItem(aliasKind, item)), more }
-  }
+  const list = (range: Range, page: PageRequest) => readPage(table, aliasKind, range, page)
   return {
-    async find(account, name) {
-      const item = await table.get(aliasAt(account, name))
-      return item && fromItem(aliasKind, item)
-    },
+    find: (account, name) => readItem(table, aliasKind, aliasAt(account, name)),
     async create(alias) {
       await table.create(toItem(aliasKind, alias))
     },

@@ -7,7 +7,8 @@ import { Conflict, type PageRequest } from '../ports.ts'
 import { grantOperations } from '../schema/grants.ts'
 import type { Range, Table } from './client.ts'
 import { list, oneOf, optional, pairs, record, text, whole } from './fields.ts'
-import { fromItem, type Kind, toItem } from './items.ts'
+import { type Kind, toItem } from './items.ts'
+import { readItem, readPage } from './reading.ts'
 
 const grantAt = (keyId: string, id: string) => ({ PK: `KEY#${keyId}`, SK: `GRANT#${id}` })
 const tallyAt = (keyId: string) => ({ PK: `KEY#${keyId}`, SK: 'GRANTS' })
@@ -60,10 +61,7 @@ export const tallyKind: Kind<GrantTally> = {
 const maxTries = 50
 
 function talliesIn(table: Table): GrantTallies {
-  const find = async (keyId: string) => {
-    const item = await table.get(tallyAt(keyId))
-    return item && fromItem(tallyKind, item)
-  }
+  const find = (keyId: string) => readItem(table, tallyKind, tallyAt(keyId))
   const replace = (tally: GrantTally) =>
     table.replace(toItem(tallyKind, { ...tally, revision: tally.revision + 1 }), tally.revision)
   return {
@@ -94,15 +92,9 @@ const within = (page: PageRequest, skipped: number): PageRequest =>
   page.after === undefined ? page : { ...page, after: page.after.slice(skipped) }
 
 export function grantsIn(table: Table): Grants {
-  const listed = async (range: Range, page: PageRequest) => {
-    const { items, more } = await table.query(range, page)
-    return { items: items.map((item) => fromItem(grantKind, item)), more }
-  }
+  const listed = (range: Range, page: PageRequest) => readPage(table, grantKind, range, page)
   return {
-    async find(keyId, id) {
-      const item = await table.get(grantAt(keyId, id))
-      return item && fromItem(grantKind, item)
-    },
+    find: (keyId, id) => readItem(table, grantKind, grantAt(keyId, id)),
     create: (grant) => table.create(toItem(grantKind, grant)),
     remove: ({ keyId, id, createdAt }) => table.erase(grantAt(keyId, id), createdAt),
     async ofGrantee(keyId, bound) {

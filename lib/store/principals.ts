@@ -18,7 +18,8 @@ import type { Entities, Links, OidcProviders, Principals } from '../identity/por
 import { Conflict } from '../ports.ts'
 import type { Table } from './client.ts'
 import { type FieldsOf, list, oneOf, optional, pairs, record, text, whole } from './fields.ts'
-import { fromItem, type Kind, toItem } from './items.ts'
+import { type Kind, toItem } from './items.ts'
+import { readItem, readPage } from './reading.ts'
 
 const entity: FieldsOf<Entity> = {
   id: text,
@@ -92,14 +93,9 @@ export const nameKind: Kind<NameClaim> = {
 function entitiesIn<T extends Entity>(table: Table, kind: Kind<T>): Entities<T> {
   const { type } = kind
   const atId = (id: string) => ({ PK: `${type.toUpperCase()}#${id}`, SK: type.toUpperCase() })
-  const find = async (id: string): Promise<T | undefined> => {
-    const item = await table.get(atId(id))
-    return item && fromItem(kind, item)
-  }
-  const claimOf = async (account: string, name: string): Promise<NameClaim | undefined> => {
-    const item = await table.get(nameAt(type, account, foldedName(name)))
-    return item && fromItem(nameKind, item)
-  }
+  const find = (id: string): Promise<T | undefined> => readItem(table, kind, atId(id))
+  const claimOf = (account: string, name: string): Promise<NameClaim | undefined> =>
+    readItem(table, nameKind, nameAt(type, account, foldedName(name)))
   const write = ({ revision, ...claim }: NameClaim) =>
     revision === 0
       ? table.create(toItem(nameKind, { ...claim, revision: 1 }))
@@ -165,8 +161,7 @@ function entitiesIn<T extends Entity>(table: Table, kind: Kind<T>): Entities<T> 
       // A page of names that nobody has any more is not the end.
       while (rest.more && listed.length < page.limit) {
         const at = { limit: page.limit - listed.length, ...(after !== undefined && { after }) }
-        const { items, more } = await table.query(namesOf(type, account), at)
-        rest = { items: items.map((item) => fromItem(nameKind, item)), more }
+        rest = await readPage(table, nameKind, namesOf(type, account), at)
         const found = rest.items.map(async ({ id, name }) => {
           const each = await find(id)
           return each && foldedName(each.name) === name ? [each] : []
@@ -209,18 +204,12 @@ export const providerKind: Kind<OidcProvider> = {
 }
 
 const providersIn = (table: Table): OidcProviders => ({
-  async find(account, url) {
-    const item = await table.get(providerAt(account, url))
-    return item && fromItem(providerKind, item)
-  },
+  find: (account, url) => readItem(table, providerKind, providerAt(account, url)),
   create: (provider) => table.create(toItem(providerKind, provider)),
   replace: (provider) =>
     table.replace(toItem(providerKind, { ...provider, revision: provider.revision + 1 }), provider.revision),
   remove: ({ account, url, revision }) => table.remove(providerAt(account, url), revision),
-  async list(account, page) {
-    const { items, more } = await table.query(providersOf(account), page)
-    return { items: items.map((item) => fromItem(providerKind, item)), more }
-  },
+  list: (account, page) => readPage(table, providerKind, providersOf(account), page),
 })
 
 const linkAt = ({ target, kind, from }: Omit<Link, 'createdAt'>) => ({
@@ -235,15 +224,9 @@ export const linkKind: Kind<Link> = {
 
 const linksIn = (table: Table): Links => ({
   put: (link) => table.put(toItem(linkKind, link)),
-  async find(target, kind, from) {
-    const item = await table.get(linkAt({ target, kind, from }))
-    return item && fromItem(linkKind, item)
-  },
+  find: (target, kind, from) => readItem(table, linkKind, linkAt({ target, kind, from })),
   remove: (link) => table.erase(linkAt(link), link.createdAt),
-  async to(target, page) {
-    const { items, more } = await table.query({ partition: `LINK#${target}`, prefix: 'LINK#' }, page)
-    return { items: items.map((item) => fromItem(linkKind, item)), more }
-  },
+  to: (target, page) => readPage(table, linkKind, { partition: `LINK#${target}`, prefix: 'LINK#' }, page),
 })
 
 export const principalsIn = (table: Table): Principals => ({
