@@ -84,7 +84,7 @@ export default defineConfig({
           // They are fetched and built: minutes, and only when asked for.
           include: process.env.KEYSTEAD_TEST_CLIENTS ? ['test/clients/**/*.test.ts'] : [],
           globalSetup: ['test/e2e/global-setup.ts'],
-          testTimeout: 600_000,
+          testTimeout: 1_800_000,
           hookTimeout: 120_000,
           ...alone(6),
         },

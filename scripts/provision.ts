@@ -465,7 +465,7 @@ export type Token = ReturnType<typeof bind>
 type CType = string | ReturnType<typeof koffi.struct> | ReturnType<typeof koffi.out>
 
 /** Runs `work` between C_Initialize and C_Finalize: the process must not use the module otherwise. */
-export function inModule<T>(path: string, work: (token: Token) => T): T {
+function inModule<T>(path: string, work: (token: Token) => T): T {
   const token = bind(path)
   token.start()
   try {
@@ -578,7 +578,6 @@ function bind(path: string) {
   const C_Finalize = call('C_Finalize', ['void *'])
   const C_GetSlotList = call('C_GetSlotList', ['uint8_t', 'void *', handleInOut])
   const C_GetTokenInfo = call('C_GetTokenInfo', ['ulong', 'void *'])
-  const C_GetMechanismList = call('C_GetMechanismList', ['ulong', 'void *', handleInOut])
   const C_InitToken = call('C_InitToken', ['ulong', 'void *', 'ulong', 'void *'])
   const C_OpenSession = call('C_OpenSession', ['ulong', 'ulong', 'void *', 'void *', handleOut])
   const C_CloseSession = call('C_CloseSession', ['ulong'])
@@ -637,13 +636,6 @@ function bind(path: string) {
         if (info.subarray(0, 32).toString().trimEnd() === label) return slot
       }
       throw new Error(`There is no token labelled ${label}.`)
-    },
-    mechanisms(slot: number): readonly number[] {
-      const count = [0]
-      C_GetMechanismList(slot, null, count)
-      const list = Buffer.alloc(8 * Number(count[0]))
-      C_GetMechanismList(slot, list, count)
-      return Array.from({ length: Number(count[0]) }, (_, at) => Number(list.readBigUInt64LE(8 * at)))
     },
     open: (slot: number) =>
       made((out) => C_OpenSession(slot, sessionFlag.serial | sessionFlag.readWrite, null, null, out)),

@@ -4,20 +4,22 @@
  */
 import type { KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { attribute, objectClass, userType } from '../../lib/hsm/constants.ts'
+import { join } from 'node:path'
+import { attribute, objectClass } from '../../lib/hsm/constants.ts'
 import { type HsmOptions, openHsm } from '../../lib/hsm/hsm.ts'
-import { fitted, type ProfileName, profiles } from '../../lib/hsm/profiles.ts'
+import { openLibrary } from '../../lib/hsm/library.ts'
+import { chooseProfile, type ProfileName } from '../../lib/hsm/profiles.ts'
 import { isKeyOfOurs, parseRootName } from '../../lib/hsm/roots.ts'
+import { Session } from '../../lib/hsm/session.ts'
 import {
   bytes,
   escrowOf,
   escrowText,
   flush,
-  inModule,
   newDomainKeys,
   number,
   regionalKeys,
+  sessionBeside,
   settleKeys,
   type Token,
 } from '../provision.ts'
@@ -43,18 +45,20 @@ const secretKeysOf = (token: Token, session: number): readonly string[] =>
 export async function fillToken(place: StandingToken, escrow: KeyObject | undefined): Promise<boolean> {
   const { module, tokenLabel, pin, directory } = place
   const file = join(directory, 'escrow.json')
-  const made = inModule(module, (token) => {
-    const slot = token.slotOf(tokenLabel)
-    const { keyWrap } = fitted(profiles[place.profile], token.mechanisms(slot))
-    const session = token.open(slot)
-    token.login(session, userType.user, pin)
-    const labels = secretKeysOf(token, session).filter(isKeyOfOurs)
-    if (labels.some((label) => parseRootName(label)?.kind === 'regional')) return false
-    if (labels.length > 0) {
-      const list = labels.join(', ')
-      throw new Error(`The token has keys of an attempt that did not end. Nothing hangs from them: destroy ${list}.`)
-    }
-    if (escrow && existsSync(file)) throw new Error(`${file} is the escrow of another token: put it somewhere else.`)
+  const login = new Session(openLibrary(place), tokenLabel, pin)
+  // What the token cannot do is said before anything is in it.
+  const { keyWrap } = chooseProfile(login, place.profile)
+  const { token, session, close } = sessionBeside(module, tokenLabel)
+  const labels = secretKeysOf(token, session).filter(isKeyOfOurs)
+  const isNew = !labels.some((label) => parseRootName(label)?.kind === 'regional')
+  if (isNew && labels.length > 0) {
+    const list = labels.join(', ')
+    throw new Error(`The token has keys of an attempt that did not end. Nothing hangs from them: destroy ${list}.`)
+  }
+  if (isNew && escrow && existsSync(file)) {
+    throw new Error(`${file} is the escrow of another token: put it somewhere else.`)
+  }
+  if (isNew) {
     const keys = [...newDomainKeys(1), ...regionalKeys.toReversed()]
     settleKeys(token, session, keys, escrow ? [escrow] : [], {
       keyWrap,
@@ -62,13 +66,14 @@ export async function fillToken(place: StandingToken, escrow: KeyObject | undefi
         if (!escrow) return
         mkdirSync(directory, { recursive: true, mode: 0o700 })
         writeFileSync(file, escrowText(escrowOf(tokenLabel, escrow, sent)), { mode: 0o600, flag: 'wx', flush: true })
-        flush(dirname(file), { deep: false })
+        flush(directory, { deep: false })
       },
     })
-    return true
-  })
+  }
+  close()
+  login.close()
   const hsm = await openHsm({ ...place, now: Date.now })
   await hsm.check()
   hsm.close()
-  return made
+  return isNew
 }
