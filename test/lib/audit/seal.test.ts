@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { proofFor, verifyProof } from '../../../lib/audit/proof.ts'
 import type { AuditRecord } from '../../../lib/audit/record.ts'
 import { sealAll } from '../../../lib/audit/seal.ts'
+import type { Trail } from '../../../lib/audit/trail.ts'
 import { type Export, verifyExport } from '../../../lib/audit/verify.ts'
 import { Conflict } from '../../../lib/ports.ts'
 import { openFileSink } from '../../../lib/sinks/file.ts'
@@ -157,6 +158,56 @@ describe('a trail that nobody touched', () => {
     expect(failures.every((failure) => failure instanceof Conflict)).toBe(true)
     expect(await verdict()).toEqual(sound(5, 1))
     await writer.close()
+  })
+})
+
+describe('a sealing that is cut short', () => {
+  /** A trail whose nth write fails, done or not, and with it whoever seals. */
+  function cut(nth: number, done: boolean) {
+    let writes = 0
+    const trail = fileTrail(directory)
+    const write = async (change: () => Promise<void>): Promise<void> => {
+      const ends = ++writes === nth
+      if (!ends || done) await change()
+      if (ends) throw new Error('cut short')
+    }
+    const mortal: Trail = {
+      ...trail,
+      addDigest: (digest) => write(() => trail.addDigest(digest)),
+      setHead: (head, publicKey) => write(() => trail.setHead(head, publicKey)),
+      async prune(before) {
+        const { remove, ...rest } = await trail.prune(before)
+        return { ...rest, remove: () => write(remove) }
+      },
+    }
+    return { mortal, writes: () => writes }
+  }
+
+  test.each([
+    ['before', false],
+    ['after', true],
+  ])('just %s any of its writes is made good by the next, and forgets no more than it should', async (_, done) => {
+    const begun = now
+    // A digest, the head, and what is forgotten.
+    for (const nth of [1, 2, 3]) {
+      now = begun
+      keepDays = 2
+      await rm(directory, { recursive: true })
+      const writer = aWriter()
+      for (let day = 0; day < 4; day++) {
+        await write(writer, some(3))
+        await seal()
+        now += 86_400_000
+      }
+      await write(writer, some(3))
+      const { mortal, writes } = cut(nth, done)
+      const world = { ...sealing, trail: mortal, now: () => now, auditKeepDays: keepDays }
+      await expect(sealAll(world, Number.POSITIVE_INFINITY)).rejects.toThrow('cut short')
+      expect(writes()).toBe(nth)
+      await seal()
+      expect([nth, await verdict()]).toEqual([nth, sound(9, 3)])
+      await writer.close()
+    }
   })
 })
 
