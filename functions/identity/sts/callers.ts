@@ -1,4 +1,4 @@
-import { ValidationException } from '../../../lib/errors.ts'
+import { AccessDeniedException, ValidationException } from '../../../lib/errors.ts'
 import { accountOfAccessKeyId } from '../../../lib/identity/ids.ts'
 import { stsAction } from '../../../lib/operation.ts'
 import { struct } from '../../../lib/schema/collections.ts'
@@ -26,7 +26,11 @@ export const getAccessKeyInfo = stsAction({
   input: struct({ AccessKeyId: required(accessKeyId) }),
   output: struct({ Account: required(string()) }),
   needs: ['accessKeys'],
-  async run({ input, accessKeys }) {
+  async run({ input, caller, accessKeys }) {
+    // As AWS has it: a user's own session is for assuming roles, and for asking who it is.
+    if (caller.session && caller.type !== 'AssumedRole') {
+      throw new AccessDeniedException('Cannot call GetAccessKeyInfo with session credentials')
+    }
     const id = input.AccessKeyId
     // Ids that this service makes say it themselves; the root user's may have been chosen by somebody.
     const account = accountOfAccessKeyId(id) ?? (await accessKeys.find(id))?.account

@@ -1,5 +1,11 @@
 /** How somebody with a little of IAM could get more than was meant, and does not. */
-import { AssumeRoleCommand, GetSessionTokenCommand, STSClient } from '@aws-sdk/client-sts'
+import {
+  AssumeRoleCommand,
+  GetAccessKeyInfoCommand,
+  GetFederationTokenCommand,
+  GetSessionTokenCommand,
+  STSClient,
+} from '@aws-sdk/client-sts'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { asIam } from '../../harness/iam.ts'
 import { addUser, aRole, policyText } from '../../harness/identities.ts'
@@ -291,6 +297,36 @@ describe('a session', () => {
     const by = credentialsIn(await assume(credentials, 'wide', { PolicyArns }))
     expect((await iam('ListUsers', {}, by)).error).toBeUndefined()
     expect((await world.call('ListKeys', {}, by)).status).toBe(400)
+  })
+
+  test('of a user, of the root user or of somebody whom a user vouches for gets no further than AWS lets it', async () => {
+    const { credentials } = await addUser(world, 'ann', { inline: { p: policyText('*') } })
+    const policyOfAll = { Policy: policyText('*') }
+    const sessions = [
+      await sts(credentials).send(new GetSessionTokenCommand({})),
+      await sts(root).send(new GetSessionTokenCommand({})),
+      await sts(credentials).send(new GetFederationTokenCommand({ Name: 'guest', ...policyOfAll })),
+      await sts(root).send(new GetFederationTokenCommand({ Name: 'guest', ...policyOfAll })),
+    ].map(credentialsIn)
+    for (const by of sessions) {
+      expect(await iam('CreateUser', { UserName: 'x' }, by)).toEqual({
+        error: 'InvalidClientTokenId',
+        status: 403,
+        message: 'The security token included in the request is invalid.',
+      })
+      const asked = new GetAccessKeyInfoCommand({ AccessKeyId: credentials.accessKeyId })
+      await expect(sts(by).send(asked)).rejects.toMatchObject({
+        name: 'AccessDenied',
+        message: 'Cannot call GetAccessKeyInfo with session credentials',
+      })
+      expect((await world.call('ListKeys', {}, by)).status).toBe(200)
+    }
+  })
+
+  test('of a federated user has nothing without a session policy, whatever the user has', async () => {
+    const { credentials } = await addUser(world, 'ann', { inline: { p: policyText('*') } })
+    const by = credentialsIn(await sts(credentials).send(new GetFederationTokenCommand({ Name: 'guest' })))
+    expect((await world.call('ListKeys', {}, by)).json.message).toContain('because no session policy allows')
   })
 
   test('is not made with the secret that seals them: no client signs by its name', async () => {
