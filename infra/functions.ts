@@ -32,6 +32,10 @@ interface LambdaFunction {
   /** What serverless.yml says of the network and of the HSM's module, where the Lambda reaches the HSM. */
   readonly vpc?: string
   readonly layers?: string
+  /** Of what EventBridge starts: nobody waits for an answer. */
+  readonly maximumEventAge?: number
+  readonly maximumRetryAttempts?: number
+  readonly destinations?: { readonly onFailure: { readonly type: 'sqs'; readonly arn: object } }
   readonly events: readonly ({ readonly httpApi: string | AuthorizedRoute } | { readonly schedule: string })[]
 }
 
@@ -64,10 +68,17 @@ const lambda = (
 /** Due times are data: this is only how late work may be begun. Rates of whole minutes mean the same to all hosts. */
 const rate = 'rate(5 minutes)'
 
+/** The next tick does what this one leaves: one that is late is not worth its while. */
+const ticks = {
+  maximumEventAge: 300,
+  maximumRetryAttempts: 1,
+  destinations: { onFailure: { type: 'sqs', arn: { 'Fn::GetAtt': ['LostTicks', 'Arn'] } } },
+} as const
+
 function scheduledLambda(entry: ScheduleEntry): LambdaFunction {
   const { schedule, kebab } = entry
   const { vpc, layers, ...plain } = lambda(kebab, [], schedule.summary, reachesHsm(entry) ? 'hsm' : 'plain')
-  return { ...plain, ...(reachesHsm(entry) && besideHsm), timeout: 300, events: [{ schedule: rate }] }
+  return { ...plain, ...(reachesHsm(entry) && besideHsm), ...ticks, timeout: 300, events: [{ schedule: rate }] }
 }
 
 /** The same Lambdas, with the RESTful routes behind the gateway's IAM authorizer: for KEYSTEAD_AUTH=aws-iam. */

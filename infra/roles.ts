@@ -187,6 +187,8 @@ const scheduledStatements = (entry: ScheduleEntry): readonly Statement[] => {
     ...onStore([...needs.map((need) => accessOf(name, need)), seals ? {} : { finds: [['GSI2', 'DUE#*']] }]),
     ...(seals ? sealsTrail : writesTrail(1)),
     ...tellsOf([name]),
+    // Lambda tells, in the role's name, what the function has failed at.
+    { Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: [arnOf('LostTicks')] },
     ...(reachesHsm(entry) ? opensHsm(kebab) : []),
     logs(kebab),
   ]

@@ -22,6 +22,7 @@ export interface Template {
 /** What one Lambda has for itself. */
 const own = new Set([
   'AWS::Lambda::Function',
+  'AWS::Lambda::EventInvokeConfig',
   'AWS::Lambda::Permission',
   'AWS::Logs::LogGroup',
   'AWS::IAM::Role',

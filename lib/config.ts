@@ -213,6 +213,12 @@ export const settings = {
     "Whether each answer's metrics are written to standard output in CloudWatch's embedded metric format:",
     ['none', 'emf'],
   ),
+  KEYSTEAD_METRICS_NAMESPACE: text(
+    "CloudWatch's namespace of those metrics: two deployments in one account are told apart by it.",
+    'Keystead',
+    /^[\w./#:-]{1,255}$/,
+    'a namespace',
+  ),
   KEYSTEAD_METRICS_PORT: whole(
     'Port of 127.0.0.1 where `npm start` serves `GET /metrics` for Prometheus; without it, nowhere.',
     0,

@@ -109,7 +109,8 @@ async function worldOf(config: Config, ways: Ways): Promise<OpenWorld> {
   const emit = (line: object): void => {
     if (config.KEYSTEAD_METRICS === 'emf') process.stdout.write(`${JSON.stringify(line)}\n`)
   }
-  const grown = increments(60_000)
+  const namespace = config.KEYSTEAD_METRICS_NAMESPACE
+  const grown = increments(60_000, namespace)
   const emitGrown = (): void => {
     const { operations, failures, reopenings, hits, misses } = hsm.counters
     const { reads, writes, failures: refused } = store.counters
@@ -131,13 +132,13 @@ async function worldOf(config: Config, ways: Ways): Promise<OpenWorld> {
     metrics,
     answered: (answer) => {
       metrics.answered(answer)
-      emit(embedded(answer, now()))
+      emit(embedded(answer, now(), namespace))
       emitGrown()
     },
     worked: (outcome) => {
       outcomes.set(outcome.name, outcome)
       const { done: Done, failed: Failed, lateMs: LateMs } = outcome
-      emit(embeddedNumbers({ Task: outcome.name }, { Done, Failed, LateMs }, now()))
+      emit(embeddedNumbers({ Task: outcome.name }, { Done, Failed, LateMs }, now(), namespace))
     },
     keyStore: together({ keyStore: ownKeys, materials, peers, now, log }),
     ownKeys,

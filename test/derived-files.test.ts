@@ -104,10 +104,11 @@ describe('roles', () => {
     }
   })
   test('every resource named is made by a template', () => {
-    const templates = read('infra/tables.yml') + read('infra/hsm.yml') + read('infra/audit.yml')
+    const templates =
+      read('infra/tables.yml') + read('infra/hsm.yml') + read('infra/audit.yml') + read('infra/lost-ticks.yml')
     const named = JSON.stringify(roles).matchAll(/"(?:Ref":|Fn::GetAtt":\[|Fn::Sub":)"(?!arn:)(?:\$\{)?(\w+)/g)
     const made = new Set(Array.from(named, ([, id = '']) => id).filter((id) => !id.endsWith('LogGroup')))
-    expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'KeyEvents', 'StoreTable'])
+    expect([...made].sort()).toEqual(['AuditTable', 'HsmPin', 'KeyEvents', 'LostTicks', 'StoreTable'])
     for (const id of made) expect(templates).toMatch(new RegExp(`^ {2}${id}:$`, 'm'))
   })
   test('an operation that only reads changes nothing but last uses: of keys that it uses, of access keys that sign', () => {

@@ -59,6 +59,7 @@ beforeEach(() => {
 /** What is asked of IAM for the function's role, but not by the function: no run of it can show it. */
 const notItsOwn: readonly (readonly [RegExp, string])[] = [
   [/^logs:(?:CreateLogStream|PutLogEvents)$/, 'Lambda writes the log in the role’s name.'],
+  [/^sqs:SendMessage$/, 'Lambda tells in the role’s name what a scheduled function has failed at.'],
   [/^ec2:\w+$/, 'Lambda gives the function its place in the network in the role’s name; the function is denied it.'],
 ]
 

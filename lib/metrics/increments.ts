@@ -6,7 +6,7 @@ type Counts = Readonly<Record<string, number>>
  * Counters as lines of the embedded metric format: what each has grown by, at most once in so long, and only what has
  * grown. A Lambda that is frozen in between tells with its next request.
  */
-export function increments(everyMs: number) {
+export function increments(everyMs: number, namespace: string) {
   const last = new Map<string, Counts>()
   let toldAt = Number.NEGATIVE_INFINITY
   return (parts: Readonly<Record<string, Counts>>, now: number): readonly object[] => {
@@ -18,7 +18,7 @@ export function increments(everyMs: number) {
       const grown = Object.entries(counts)
         .map(([name, value]) => [name, value - (before[name] ?? 0)] as const)
         .filter(([, by]) => by > 0)
-      return grown.length > 0 ? [embeddedNumbers({ Part }, Object.fromEntries(grown), now)] : []
+      return grown.length > 0 ? [embeddedNumbers({ Part }, Object.fromEntries(grown), now, namespace)] : []
     })
   }
 }

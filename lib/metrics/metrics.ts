@@ -91,14 +91,12 @@ const labelled = (labels: Readonly<Record<string, string>>): string => {
 const escaped = (value: string): string =>
   value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
 
-const namespace = 'Keystead'
-
 /**
  * A request as a line of CloudWatch's embedded metric format: by action, and by action and error. So it is a log line too,
  * found by its request id.
  * @param at milliseconds since the epoch
  */
-export const embedded = ({ action, requestId, error, ms }: Answered, at: number) => ({
+export const embedded = ({ action, requestId, error, ms }: Answered, at: number, namespace: string) => ({
   _aws: {
     Timestamp: at,
     CloudWatchMetrics: [
@@ -126,6 +124,7 @@ export const embeddedNumbers = (
   dimension: Readonly<Record<string, string>>,
   numbers: Readonly<Record<string, number>>,
   at: number,
+  namespace: string,
 ) => ({
   _aws: {
     Timestamp: at,

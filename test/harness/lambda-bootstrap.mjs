@@ -4,7 +4,13 @@ import { pathToFileURL } from 'node:url'
 
 const { AWS_LAMBDA_RUNTIME_API, LAMBDA_TASK_ROOT, _HANDLER } = process.env
 const api = `http://${AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime`
-const post = (path, value) => fetch(`${api}${path}`, { method: 'POST', body: JSON.stringify(value ?? null) })
+const post = (path, value, headers = {}) =>
+  fetch(`${api}${path}`, { method: 'POST', body: JSON.stringify(value ?? null), headers })
+/** Since the process began: on the clock, and on the processor. */
+const spent = () => {
+  const { user, system } = process.cpuUsage()
+  return { 'test-ms': String(performance.now()), 'test-cpu-ms': String((user + system) / 1000) }
+}
 const told = ({ name, message, stack }) => ({ errorType: name, errorMessage: message, stackTrace: stack?.split('\n') })
 
 const [file, exported] = _HANDLER.split('.')
@@ -23,7 +29,8 @@ for (;;) {
   const event = await next.json()
   try {
     const context = { awsRequestId, getRemainingTimeInMillis: () => deadline - Date.now() }
-    await post(`/invocation/${awsRequestId}/response`, await handler(event, context))
+    const answer = await handler(event, context)
+    await post(`/invocation/${awsRequestId}/response`, answer, spent())
   } catch (error) {
     await post(`/invocation/${awsRequestId}/error`, told(error))
   }

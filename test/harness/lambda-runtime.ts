@@ -16,15 +16,23 @@ export interface Lambda {
   readonly env: Readonly<Record<string, string>>
 }
 
+export interface FirstAnswer {
+  readonly answer: unknown
+  /** From the start of the process on: on the clock, and on the processor. */
+  readonly ms: number
+  readonly cpuMs: number
+}
+type Outcome = FirstAnswer | { readonly failure: string }
+
 const bootstrap = fileURLToPath(new URL('./lambda-bootstrap.mjs', import.meta.url))
 
 /**
  * Starts a function's artifact and hands it one event. The process ends with the answer.
  * @throws Error with what the function wrote, when it does not start, throws or is too late
  */
-export async function invoke(lambda: Lambda, event: object): Promise<unknown> {
-  let settle: (outcome: { readonly answer?: unknown; readonly failure?: string }) => void = () => undefined
-  const settled = new Promise<{ readonly answer?: unknown; readonly failure?: string }>((resolve) => {
+export async function firstAnswer(lambda: Lambda, event: object): Promise<FirstAnswer> {
+  let settle: (outcome: Outcome) => void = () => undefined
+  const settled = new Promise<Outcome>((resolve) => {
     settle = resolve
   })
   const id = randomUUID()
@@ -42,7 +50,9 @@ export async function invoke(lambda: Lambda, event: object): Promise<unknown> {
     }
     const told = await json(request)
     response.writeHead(202).end()
-    settle(path === `/invocation/${id}/response` ? { answer: told } : { failure: JSON.stringify(told) })
+    const { 'test-ms': ms, 'test-cpu-ms': cpuMs } = request.headers
+    const done = { answer: told, ms: Number(ms), cpuMs: Number(cpuMs) }
+    settle(path === `/invocation/${id}/response` ? done : { failure: JSON.stringify(told) })
   }
   const server = createServer(
     (request, response) => void api(request, response).catch((error) => response.destroy(error)),
@@ -63,12 +73,12 @@ export async function invoke(lambda: Lambda, event: object): Promise<unknown> {
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
   child.once('exit', (code) => settle({ failure: `it ended with ${code}` }))
   const late = setTimeout(() => settle({ failure: 'it was too late' }), lambda.timeoutMs)
-  const { answer, failure } = await settled
+  const outcome = await settled
   clearTimeout(late)
   child.kill('SIGKILL')
   await ended
   server.closeAllConnections()
   server.close()
-  if (failure !== undefined) throw new Error(`${lambda.handler}: ${failure}\n${written}`)
-  return answer
+  if ('failure' in outcome) throw new Error(`${lambda.handler}: ${outcome.failure}\n${written}`)
+  return outcome
 }

@@ -12,6 +12,7 @@ export const secretArn = `arn:aws:secretsmanager:${here}:secret:keystead-test/hs
 const arns: Readonly<Record<string, string>> = {
   StoreTable: `arn:aws:dynamodb:${here}:table/${deployed.store}`,
   AuditTable: `arn:aws:dynamodb:${here}:table/${deployed.audit}`,
+  LostTicks: `arn:aws:sqs:${here}:keystead-test-lost-ticks`,
   KeyEvents: `arn:aws:events:${here}:event-bus/${deployed.bus}`,
 }
 const variables: Readonly<Record<string, string>> = {

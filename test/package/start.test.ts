@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { catalog, documents, frontDoor, peers, scheduleCatalog, serviceCatalog } from '../../infra/catalog.ts'
 import { auditTable } from '../../lib/sinks/places.ts'
 import { createTableIfMissing, tableDefinition } from '../../lib/store/table.ts'
-import { invoke } from '../harness/lambda-runtime.ts'
+import { type FirstAnswer, firstAnswer } from '../harness/lambda-runtime.ts'
 import { folder, resourcesOf } from '../harness/package.ts'
 import { provisionedToken } from '../harness/token.ts'
 import { unzip } from '../harness/zip.ts'
@@ -103,7 +103,7 @@ afterAll(() => {
 })
 
 /** The function's artifact, unpacked in a place of its own, and handed one event. */
-async function started(name: string, event: object): Promise<unknown> {
+async function begun(name: string, event: object): Promise<FirstAnswer> {
   const lambda = packaged.get(name)
   if (!lambda) throw new Error(`${name} is not packaged`)
   const task = join(directory, name, 'task')
@@ -111,7 +111,7 @@ async function started(name: string, event: object): Promise<unknown> {
   mkdirSync(home, { recursive: true })
   unzip(join(folder, basename(lambda.Code.S3Key)), task)
   const variables = Object.entries(lambda.Environment.Variables).map(([name, value]) => [name, resolved(value)])
-  return invoke(
+  return firstAnswer(
     {
       directory: task,
       handler: lambda.Handler,
@@ -129,6 +129,8 @@ async function started(name: string, event: object): Promise<unknown> {
     event,
   )
 }
+
+const started = async (name: string, event: object): Promise<unknown> => (await begun(name, event)).answer
 
 const http = (route: string, headers: Readonly<Record<string, string>> = {}, body = '{}') => {
   const [method = '', path = ''] = route.split(' ')
@@ -241,6 +243,41 @@ test('those that opened the HSM had the PIN from the secret, in requests signed 
       signed: 'content-type;host;x-amz-date;x-amz-security-token;x-amz-target',
     })
   }
+})
+
+describe('each kind of bundle', () => {
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  const kinds: readonly (readonly [name: string, event: object])[] = [
+    [frontDoor, { ...http('GET /health'), rawQueryString: 'deep' }],
+    ['encrypt', http('POST /keys/{KeyId}/encrypt')],
+    ['iam', http('POST /iam', form, 'Action=ListUsers&Version=2010-05-08')],
+    ['sts', http('POST /sts', form, 'Action=GetCallerIdentity&Version=2011-06-15')],
+    ['rotate-key', tick],
+    [peers, http('POST /peers')],
+    [documents, http('GET /openapi.json')],
+  ]
+  // On the processor: how long a busy machine has it wait says nothing of the bundle.
+  test.each(kinds)('%s gives its first answer within 300 ms of processor time', async (name, event) => {
+    let best = await begun(name, event)
+    // A neighbour on the same core takes its share of the caches, too.
+    for (let tries = 1; best.cpuMs >= 300 && tries < 10; tries++) {
+      const next = await begun(name, event)
+      if (next.cpuMs < best.cpuMs) best = next
+    }
+    process.stderr.write(`${name}: ${best.cpuMs.toFixed(0)} ms of processor time, ${best.ms.toFixed(0)} ms in all\n`)
+    expect(best.cpuMs).toBeLessThan(300)
+  })
+
+  test('is less than a megabyte of JavaScript, for every function', () => {
+    const sizes = [...packaged.keys()].map((name) => {
+      const { size } = statSync(join(directory, name, 'task/dist', `${name}.mjs`))
+      return [name, size] as const
+    })
+    const bySize = sizes.toSorted(([, a], [, b]) => b - a)
+    const shown = bySize.map(([name, size]) => `${name} ${Math.round(size / 1000)}`)
+    process.stderr.write(`kB of JavaScript: ${shown.join(', ')}\n`)
+    expect(bySize.filter(([, size]) => size >= 1_000_000)).toEqual([])
+  })
 })
 
 test('an artifact is small, and holds its bundle and the add-on and no more', () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { increments } from '../../../lib/metrics/increments.ts'
 
 test('counters are told by what they have grown by, once in a while, and only those that have', () => {
-  const told = increments(60_000)
+  const told = increments(60_000, 'Keystead')
   expect(told({ Hsm: { Operations: 3, Failures: 0 }, Store: { Reads: 0 } }, 0)).toMatchObject([
     { Part: 'Hsm', Operations: 3 },
   ])

@@ -36,16 +36,18 @@ test('readings are taken when they are asked for, each name headed once', () => 
 
 test('a request is a line of the embedded metric format, whose metrics and dimensions are its own members', () => {
   for (const line of [
-    embedded({ action: 'Encrypt', requestId: 'r', ms: 1.23456 }, 5),
-    embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1 }, 5),
-    embeddedNumbers({ Task: 'RotateKey' }, { Done: 1, Failed: 0 }, 5),
+    embedded({ action: 'Encrypt', requestId: 'r', ms: 1.23456 }, 5, 'Keystead/prod'),
+    embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1 }, 5, 'Keystead/prod'),
+    embeddedNumbers({ Task: 'RotateKey' }, { Done: 1, Failed: 0 }, 5, 'Keystead/prod'),
   ]) {
     const [directive] = line._aws.CloudWatchMetrics
     for (const name of directive?.Dimensions.flat() ?? []) expect(typeof Reflect.get(line, name)).toBe('string')
     for (const { Name } of directive?.Metrics ?? []) expect(typeof Reflect.get(line, Name)).toBe('number')
-    expect(line._aws.Timestamp).toBe(5)
+    expect([line._aws.Timestamp, directive?.Namespace]).toEqual([5, 'Keystead/prod'])
   }
-  expect(embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1.23456 }, 5)).toMatchObject({
+  expect(
+    embedded({ action: 'Encrypt', requestId: 'r', error: 'DisabledException', ms: 1.23456 }, 5, 'Keystead/prod'),
+  ).toMatchObject({
     Action: 'Encrypt',
     RequestId: 'r',
     Error: 'DisabledException',

@@ -27,7 +27,6 @@ describe('infra/tables.yml', () => {
         BillingMode: 'PAY_PER_REQUEST',
         DeletionProtectionEnabled: true,
         PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
-        SSESpecification: { SSEEnabled: true },
         TimeToLiveSpecification: { AttributeName: 'TTL', Enabled: true },
       },
     })
