@@ -84,6 +84,13 @@ export function lookupOf(input: LookupInput, account: string, now: number): Look
   }
 }
 
+/** Each record is answered as JSON within JSON, and a Lambda answers 6 MB at the most. */
+const enoughBytes = 2_000_000
+
+/** Whether a page takes no more: all that was asked for, or all that one answer can hold. */
+export const isFull = (found: readonly FoundRecord[], { limit }: Lookup): boolean =>
+  found.length >= limit || found.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0) >= enoughBytes
+
 /** As CloudTrail names who did it: the user, or the session. */
 export function usernameOf({ userIdentity }: AuditRecord): string | undefined {
   const { type, userName, arn } = userIdentity

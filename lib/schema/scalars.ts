@@ -115,8 +115,8 @@ export const boolean: Shape<boolean> = {
   json: { type: 'boolean' },
 }
 
-/** ECMAScript's own bound, on either side of the epoch: beyond it there is no date to write into a record. */
-const lastSecond = 8.64e12
+/** The end of the year 9999, and as long before the epoch: beyond, ISO 8601 is written otherwise, or not at all. */
+const lastSecond = 253_402_300_799
 
 /** Milliseconds since the epoch here; seconds, possibly with a fraction, on the wire. */
 export const timestamp: Shape<number> = {

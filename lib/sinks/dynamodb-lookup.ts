@@ -4,7 +4,7 @@ import {
   type DynamoDBDocumentClient,
   QueryCommand,
 } from '@aws-sdk/lib-dynamodb'
-import { type FoundRecord, isAskedFor, type Lookup, type LookupPage } from '../audit/lookup.ts'
+import { type FoundRecord, isAskedFor, isFull, type Lookup, type LookupPage } from '../audit/lookup.ts'
 import { readLine } from '../audit/mark.ts'
 import { DependencyTimeoutException, InvalidNextTokenException, KmsError } from '../errors.ts'
 import { byName, byUser, hourPartition, shards } from './places.ts'
@@ -108,7 +108,7 @@ async function lookUp(documents: DynamoDBDocumentClient, table: string, lookup: 
       const text = String(item.record)
       const record = readLine(text)?.record
       if (record && isAskedFor(record, lookup)) found.push({ record, text })
-      if (found.length === lookup.limit || left <= 0) return { found, token: tokenOf(sort) }
+      if (isFull(found, lookup) || left <= 0) return { found, token: tokenOf(sort) }
     }
     hours++
     const earlier = hourOf(newest) - hours * hourMs

@@ -1,6 +1,6 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type FoundRecord, isAskedFor, type Lookup, type LookupPage } from '../audit/lookup.ts'
+import { type FoundRecord, isAskedFor, isFull, type Lookup, type LookupPage } from '../audit/lookup.ts'
 import { fileOfDay, readLine } from '../audit/mark.ts'
 import { InvalidNextTokenException } from '../errors.ts'
 
@@ -34,7 +34,7 @@ export async function lookUpInFiles(directory: string, lookup: Lookup): Promise<
         left -= text.length + 1
         const record = readLine(text)?.record
         if (record && isAskedFor(record, lookup)) found.push({ record, text })
-        if (found.length === lookup.limit || left <= 0) {
+        if (isFull(found, lookup) || left <= 0) {
           return { found, token: tokenOf({ file, end: offset }) }
         }
       }

@@ -1,6 +1,6 @@
 import { type DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb'
 
-export type Item = Readonly<Record<string, unknown>>
+type Item = Readonly<Record<string, unknown>>
 
 /** The items of one partition, ascending by their sort key, both ends included; read consistently, page by page. */
 export async function* inPartition(

@@ -89,6 +89,26 @@ test('pages over days without losing or repeating a record, and ends', async () 
   expect(new Set(seen).size).toBe(21)
 })
 
+test('answers as much as one answer can hold, and the rest on the next page', async () => {
+  const EncryptionContext = { a: 'x'.repeat(99_000) }
+  for (let n = 0; n < 30; n++) await world.call('Encrypt', { KeyId: keyId, Plaintext: base64('x'), EncryptionContext })
+  const first = await lookup(by('EventName', 'Encrypt'))
+  expect(first.Events).toHaveLength(20)
+  expect(Buffer.byteLength(JSON.stringify(first))).toBeLessThan(6_000_000)
+  const rest = await lookup({ ...by('EventName', 'Encrypt'), NextToken: first.NextToken })
+  expect(rest.Events).toHaveLength(10)
+  expect(rest).not.toHaveProperty('NextToken')
+})
+
+test.each([
+  [-253_402_300_799, -253_402_300_799],
+  [-253_402_300_799, 253_402_300_799],
+  [253_402_300_799, 253_402_300_799],
+])('takes any time that there is: %s to %s', async (StartTime, EndTime) => {
+  const { status, json } = await world.call('LookupEvents', { StartTime, EndTime })
+  expect([status, json.Events.length]).toEqual([200, StartTime < EndTime ? 1 : 0])
+})
+
 test('keeps to the times asked for', async () => {
   const began = world.nowMs
   world.nowMs += 5 * 86_400_000
