@@ -3,7 +3,7 @@
  * vendor, and asks for cards, cables or a security officer.
  */
 import type { KeyObject } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attribute, objectClass } from '../../lib/hsm/constants.ts'
 import { type HsmOptions, openHsm } from '../../lib/hsm/hsm.ts'
@@ -15,6 +15,7 @@ import {
   bytes,
   escrowOf,
   escrowText,
+  fingerprint,
   flush,
   newDomainKeys,
   number,
@@ -35,12 +36,15 @@ const secretKeysOf = (token: Token, session: number): readonly string[] =>
     .find(session, [number(attribute.class, objectClass.secretKey), bytes(attribute.token, Buffer.of(1))])
     .map((handle) => token.read(session, handle, attribute.label).toString())
 
+const recipientOf = (file: string): unknown =>
+  existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { recipient?: unknown }).recipient : undefined
+
 /**
  * Puts the keys in, once, and sees that the token keeps them as it was told. What the escrow key's holder needs is in its
  * file before any key is there to stay, and the regional root comes last: without it nothing was ever wrapped.
  *
  * @returns false when they are there already
- * @throws Error when an attempt has left some of them, when the token lacks something, or does not keep its locks
+ * @throws Error when they are there without this escrow, when an attempt has left some of them, when the token lacks something, or does not keep its locks
  */
 export async function fillToken(place: StandingToken, escrow: KeyObject | undefined): Promise<boolean> {
   const { module, tokenLabel, pin, directory } = place
@@ -57,6 +61,9 @@ export async function fillToken(place: StandingToken, escrow: KeyObject | undefi
   }
   if (isNew && escrow && existsSync(file)) {
     throw new Error(`${file} is the escrow of another token: put it somewhere else.`)
+  }
+  if (!isNew && escrow && recipientOf(file) !== fingerprint(escrow)) {
+    throw new Error('The token was provisioned without this escrow key, and a root never leaves its token again.')
   }
   if (isNew) {
     const keys = [...newDomainKeys(1), ...regionalKeys.toReversed()]

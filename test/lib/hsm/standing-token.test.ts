@@ -79,12 +79,16 @@ describe('a token that stands', () => {
     writeFileSync(pem, publicKey.export({ type: 'spki', format: 'pem' }))
     mkdirSync(join(home, 'second/hsm'), { recursive: true })
     const file = join(home, 'second/hsm/escrow.json')
-    writeFileSync(file, 'of another token')
+    writeFileSync(file, '{}')
     expect(provision('second', {}, '--escrow', pem)).toEqual({
       status: 1,
       said: `${file} is the escrow of another token: put it somewhere else.\n`,
     })
     expect(provision('second')).toEqual({ status: 0, said: `Provisioned: token second of ${softHsmModule()}\n` })
+    expect(provision('second', {}, '--escrow', pem)).toEqual({
+      status: 1,
+      said: 'The token was provisioned without this escrow key, and a root never leaves its token again.\n',
+    })
   })
 
   it('is refused with the keys of an attempt that did not end, by their names', () => {
