@@ -7,40 +7,24 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { serviceOf } from '../../lib/operation.ts'
 import { runSchedule } from '../../lib/scheduled.ts'
 import { iam, sts } from '../../lib/services.ts'
-import {
-  addsOne,
-  ask,
-  changing,
-  doneAlready,
-  first,
-  inSteps,
-  type Staged,
-  sameInSight,
-  stageAll,
-  untold,
-} from '../harness/actions.ts'
+import { addsOne, ask, changing, doneAlready, inSteps, type Staged, sameInSight, untold } from '../harness/actions.ts'
 import { dueTasks, later, runEverywhere, scheduleNamed, withDue } from '../harness/due.ts'
-import { copyOf, type Lasting, Life, newLasting, startOn } from '../harness/mortal.ts'
+import { copyOf, type Lasting, Life, startOn } from '../harness/mortal.ts'
 import { TestIssuer } from '../harness/oidc.ts'
+import { preparedFor, stagedDeployment } from '../harness/staged.ts'
 import { identifiersIn, identities, keys, view } from '../harness/view.ts'
-import { account, root, type TestWorld } from '../harness/world.ts'
+import type { TestWorld } from '../harness/world.ts'
 
 let issuer: TestIssuer
 let before: Lasting
 let at: Staged
 beforeAll(async () => {
   issuer = await TestIssuer.start()
-  before = await newLasting((world) => world.addRoot(account, root))
-  at = await stageAll(startOn(before), issuer)
+  ;({ before, at } = await stagedDeployment(issuer))
 })
 afterAll(() => issuer.stop())
 
-async function prepared(name: string): Promise<Lasting> {
-  const lasting = copyOf(before)
-  const earlier = first[name]
-  if (earlier) await ask(startOn(lasting), earlier, at)
-  return lasting
-}
+const prepared = (name: string): Promise<Lasting> => preparedFor(name, before, at)
 
 interface Ended<T> {
   /** Before or after which write. */

@@ -16,18 +16,17 @@ import {
   ask,
   changing,
   doneAlready,
-  first,
   inSteps,
   neverThere,
   type Outcome,
   type Staged,
-  stageAll,
   untold,
 } from '../harness/actions.ts'
 import { dueTasks, later, runEverywhere, scheduleNamed, withDue } from '../harness/due.ts'
 import { faultyTable } from '../harness/memory-dynamodb.ts'
-import { copyOf, type Lasting, newLasting, startOn, startWith } from '../harness/mortal.ts'
+import { copyOf, type Lasting, startOn, startWith } from '../harness/mortal.ts'
 import { TestIssuer } from '../harness/oidc.ts'
+import { preparedFor, stagedDeployment } from '../harness/staged.ts'
 import {
   answering,
   answerLost,
@@ -40,15 +39,14 @@ import {
   type TableRequest,
 } from '../harness/store-faults.ts'
 import { identifiersIn, identities, keys, view } from '../harness/view.ts'
-import { account, root, type TestWorld } from '../harness/world.ts'
+import type { TestWorld } from '../harness/world.ts'
 
 let issuer: TestIssuer
 let before: Lasting
 let at: Staged
 beforeAll(async () => {
   issuer = await TestIssuer.start()
-  before = await newLasting((world) => world.addRoot(account, root))
-  at = await stageAll(startOn(before), issuer)
+  ;({ before, at } = await stagedDeployment(issuer))
 })
 afterAll(() => issuer.stop())
 
@@ -76,12 +74,7 @@ async function faulty(lasting: Lasting, region = 'us-east-1'): Promise<Faulty> {
   }
 }
 
-async function prepared(name: string): Promise<Lasting> {
-  const lasting = copyOf(before)
-  const earlier = first[name]
-  if (earlier) await ask(startOn(lasting), earlier, at)
-  return lasting
-}
+const prepared = (name: string): Promise<Lasting> => preparedFor(name, before, at)
 
 const ofIdentities = (action: AnyOperation): boolean => [iam, sts].some((service) => service === serviceOf(action))
 

@@ -3,9 +3,9 @@
  * a new one as after a restart, and does so again. Says what was refused, and how the trail then reads.
  */
 import { readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
-import type { KmsError } from '../../../lib/errors.ts'
 import { openFileSink } from '../../../lib/sinks/file.ts'
 import { stamped } from '../../../lib/sinks/stamped.ts'
+import { Pressure } from '../../harness/pressure.ts'
 import { aRecord } from './records.ts'
 
 const [, , disk = ''] = process.argv
@@ -16,29 +16,11 @@ const start = () => {
 }
 let { sink, numbered } = start()
 
-const acknowledged = new Set<string>()
-const refusals = new Set<string>()
-
-/** As many records in all, some at once. @returns how many were refused */
-async function write(count: number): Promise<number> {
-  let left = count
-  let refused = 0
-  const writer = async (): Promise<void> => {
-    while (left-- > 0) {
-      const record = aRecord({ userAgent: 'x'.repeat((left * 97) % 3000) })
-      try {
-        await numbered.write(record)
-        acknowledged.add(record.eventID)
-      } catch (error) {
-        refused++
-        const { name, message, status } = error as KmsError
-        refusals.add(`${status} ${name}: ${message}`)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: 8 }, writer))
-  return refused
-}
+const pressure = new Pressure(async (left) => {
+  const record = aRecord({ userAgent: 'x'.repeat((left * 97) % 3000) })
+  await numbered.write(record)
+  return record.eventID
+})
 
 const refusedAfter: number[] = []
 const health = new Set<string>()
@@ -50,14 +32,14 @@ const check = (when: string) =>
 for (const restarts of [false, true, false, true]) {
   writeFileSync(`${disk}/ballast`, Buffer.alloc(statfsSync(disk).bavail * statfsSync(disk).bsize - (1 << 20)))
   let refused = 0
-  while (refused < 100) refused += await write(100)
+  while (refused < 100) refused += await pressure.apply(100)
   await check('full')
   if (restarts) {
     await sink.close()
     ;({ sink, numbered } = start())
   }
   rmSync(`${disk}/ballast`)
-  refusedAfter.push(await write(100))
+  refusedAfter.push(await pressure.apply(100))
   await check('room')
 }
 
@@ -73,13 +55,13 @@ const idOf = (line: string): string | undefined => {
 const ids = lines.map(idOf)
 const torn = ids.filter((id) => id === undefined).length
 const found = new Set(ids)
-const lost = [...acknowledged].filter((id) => !found.has(id)).length
+const lost = [...pressure.acknowledged].filter((id) => !found.has(id)).length
 const unsealed = await sink.trail.unsealed(undefined, 1_000_000, Date.now())
 await sink.close()
 const summary = {
   health: [...health],
   refusedAfter,
-  refusals: [...refusals],
+  refusals: [...pressure.refusals],
   lost,
   torn: torn > 0,
   sealed: unsealed.window.records === lines.length,

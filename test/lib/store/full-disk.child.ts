@@ -3,43 +3,24 @@
  * store anew. Says what was refused, and what of that which was acknowledged is not there.
  */
 import { rmSync, statfsSync, writeFileSync } from 'node:fs'
-import type { KmsError } from '../../../lib/errors.ts'
 import { openStore } from '../../../lib/store/store.ts'
+import { Pressure } from '../../harness/pressure.ts'
 import { aKey, place } from '../../harness/store.ts'
 
 const [, , disk = ''] = process.argv
 const open = () => openStore({ kind: 'embedded', directory: `${disk}/store`, cacheTtlMs: 0, now: Date.now })
 let store = await open()
 
-const acknowledged: string[] = []
-const refusals = new Set<string>()
-
-/** As many writes in all, some at once. @returns how many were refused */
-async function write(count: number): Promise<number> {
-  let left = count
-  let refused = 0
-  const writer = async (): Promise<void> => {
-    while (left-- > 0) {
-      // Of sizes that let the disk end anywhere in a record, and that do not compress.
-      const key = aKey({
-        description: Buffer.from(crypto.getRandomValues(new Uint8Array(2000 + ((left * 97) % 4000)))).toString('hex'),
-      })
-      try {
-        await store.keys.create(key)
-        acknowledged.push(key.id)
-      } catch (error) {
-        refused++
-        const { name, message, status } = error as KmsError
-        refusals.add(`${status} ${name}: ${message}`)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: 8 }, writer))
-  return refused
-}
+const pressure = new Pressure(async (left) => {
+  // Of sizes that let the disk end anywhere in a record, and that do not compress.
+  const random = crypto.getRandomValues(new Uint8Array(2000 + ((left * 97) % 4000)))
+  const key = aKey({ description: Buffer.from(random).toString('hex') })
+  await store.keys.create(key)
+  return key.id
+})
 
 async function missing(): Promise<number> {
-  const found = await Promise.all(acknowledged.map((id) => store.keys.find(id)))
+  const found = await Promise.all([...pressure.acknowledged].map((id) => store.keys.find(id)))
   return found.filter((key) => !key).length
 }
 
@@ -47,10 +28,10 @@ const rounds: object[] = []
 for (let round = 0; round < 3; round++) {
   writeFileSync(`${disk}/ballast`, Buffer.alloc(statfsSync(disk).bavail * statfsSync(disk).bsize - (3 << 20)))
   let refused = 0
-  while (refused < 100) refused += await write(100)
+  while (refused < 100) refused += await pressure.apply(100)
   const whileFull = await missing()
   rmSync(`${disk}/ballast`)
-  rounds.push({ whileFull, refusedAfter: await write(40) })
+  rounds.push({ whileFull, refusedAfter: await pressure.apply(40) })
 }
 await store.close()
 store = await open()
@@ -61,5 +42,5 @@ const whole = await Promise.all(
 )
 await store.close()
 process.stdout.write(
-  `${JSON.stringify({ rounds, refusals: [...refusals], lost, half: whole.filter((each) => !each).length })}\n`,
+  `${JSON.stringify({ rounds, refusals: [...pressure.refusals], lost, half: whole.filter((each) => !each).length })}\n`,
 )
