@@ -1,8 +1,9 @@
 /** DynamoDB Local, Amazon's own stand-in for DynamoDB, fetched from Maven's central repository into `.keystead`. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runs } from './stand-in.ts'
 
 const version = '3.3.1'
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -24,9 +25,6 @@ const project = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 `
-
-const runs = (program: string, ...args: string[]): boolean =>
-  spawnSync(program, args, { cwd: root, stdio: 'ignore', timeout: 300_000 }).status === 0
 
 /** @returns what is missing */
 export function fetchDynamoDb(): string | undefined {

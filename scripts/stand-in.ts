@@ -1,10 +1,14 @@
 /** Servers that stand in for AWS's while tests run on them: started, waited for, and ended with the tests. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** @returns whether a program is there, and did within ten minutes what it was asked */
+export const runs = (program: string, ...args: string[]): boolean =>
+  spawnSync(program, args, { cwd: root, stdio: 'ignore', timeout: 600_000 }).status === 0
 
 export const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
