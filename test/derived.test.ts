@@ -105,7 +105,7 @@ describe.each(all.map((operation) => [operation.name, operation] as const))('%s'
         blob: [1, true, [], {}, '*', 'a', 'QUI', 'QUI=QQ==', 'QUJDR', 'QUJD=', '===='],
         integer: ['1', true, [], {}, 1.5, 1e30],
         boolean: ['true', 1, [], {}],
-        timestamp: ['now', true, [], {}, 253402300800, -1e300],
+        timestamp: ['now', true, [], {}, 253402300800, -62135596801, -1e300],
         list: ['x', 1, true, {}],
         map: ['x', 1, true, [], { a: 1 }, { a: null }],
         struct: ['x', 1, true, []],

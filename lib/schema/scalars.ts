@@ -115,15 +115,15 @@ export const boolean: Shape<boolean> = {
   json: { type: 'boolean' },
 }
 
-/** The end of the year 9999, and as long before the epoch: beyond, ISO 8601 is written otherwise, or not at all. */
-const lastSecond = 253_402_300_799
+/** The years 1 to 9999: the times before and after are not written, and do not sort, as these are. */
+const [firstSecond, lastSecond] = [-62_135_596_800, 253_402_300_799]
 
 /** Milliseconds since the epoch here; seconds, possibly with a fraction, on the wire. */
 export const timestamp: Shape<number> = {
   kind: 'timestamp',
   sensitive: false,
   decode(json) {
-    if (typeof json !== 'number' || Math.abs(json) > lastSecond) throw wrongType(json, 'Timestamp')
+    if (typeof json !== 'number' || json < firstSecond || json > lastSecond) throw wrongType(json, 'Timestamp')
     return Math.round(json * 1000)
   },
   check: () => {},
