@@ -60,13 +60,16 @@ const policiesIn = (texts: readonly string[]) => givenSources('PolicyInputList.N
 
 /** What the request says besides whose policies it is about. @throws InvalidInput */
 function partsIn(input: Request, who: ReturnType<typeof simulatedCaller>) {
-  const { ResourcePolicy: text, ResourceOwner = '', ContextEntries = [] } = input
+  const { ResourcePolicy: text, ResourceOwner = who.caller.account, ContextEntries = [] } = input
   demandSimulable(input)
+  // An account id, or the ARN of its root: the two actions are documented with one each.
+  const owner = /^(?:arn:[^:]*:iam::)?(\d{12})(?::root)?$/.exec(ResourceOwner)?.[1]
+  if (owner === undefined) throw new InvalidInput(`Invalid ResourceOwner: ${ResourceOwner}`)
   const parse = (policy: string) => parseKeyPolicy(policy)
   const [resourcePolicy] = givenSources('ResourcePolicy', 'Resource Policy', text === undefined ? [] : [text], parse)
   return {
     caller: who.caller,
-    owner: /^(?:arn:[^:]*:iam::)?(\d{12})(?::root)?$/.exec(ResourceOwner)?.[1] ?? who.caller.account,
+    owner,
     context: simulatedContext(who.known, ContextEntries),
     ...(resourcePolicy && { resourcePolicy }),
   }

@@ -248,6 +248,7 @@ describe('SimulateCustomPolicy', () => {
       { OrderedOrganizationPolicyInputList: [{ ServiceControlPolicyInputList: [policyText('*')] }] },
       'Service control policies are not supported.',
     ],
+    ['an owner that is no account', { ResourceOwner: 'me' }, 'Invalid ResourceOwner: me'],
     [
       'a scenario of EC2’s',
       { ResourceHandlingOption: 'EC2-VPC-EBS' },
