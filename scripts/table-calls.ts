@@ -31,17 +31,20 @@ function partsOf(body: Readonly<Record<string, unknown>>): readonly string[] {
 }
 
 /**
- * @param passes says of each call whether it reaches the server; one that does not is never answered
+ * @param passes says of each call, in its time, whether it reaches the server; one that does not is never answered
  * @throws Error when it cannot listen
  */
-export async function recordCalls(target: string, passes: (call: string) => boolean = () => true): Promise<Recorder> {
+export async function recordCalls(
+  target: string,
+  passes: (call: string) => boolean | Promise<boolean> = () => true,
+): Promise<Recorder> {
   const calls = new Map<string, Set<string>>()
   const { hostname, port } = new URL(target)
   const server = createServer(async (request, response) => {
     const body = await buffer(request)
     const call = String(request.headers['x-amz-target']).split('.')[1]
     if (call !== undefined) {
-      if (!passes(call)) return
+      if (!(await passes(call))) return
       const parts = calls.get(call) ?? new Set()
       for (const part of partsOf(JSON.parse(body.toString()))) parts.add(part)
       calls.set(call, parts)
