@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -70,10 +71,22 @@ interface StartOptions {
   readonly diskMebibytes?: number
 }
 
+/** Below those that systems give to connections, where one that is free now stays so. */
+async function freePort(): Promise<number> {
+  const port = 20_000 + Math.floor(Math.random() * 12_000)
+  const probe = createServer()
+  const isFree = await new Promise<boolean>((resolve) => {
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => resolve(true))
+  })
+  await new Promise((resolve) => probe.close(resolve))
+  return isFree ? port : freePort()
+}
+
 /** Starts a host as its npm script does and resolves when it says where it is. */
 export async function startServer(kind: HostKind = 'local', options: StartOptions = {}): Promise<RunningServer> {
   const home = options.home ?? newHome()
-  const port = kind === 'offline' ? String(20_000 + Math.floor(Math.random() * 20_000)) : '0'
+  const port = kind === 'offline' ? String(await freePort()) : '0'
   const env = cleanEnv({ KEYSTEAD_HOME: home, KEYSTEAD_PORT: port, ...(await tableFor(home)), ...options.env })
   const command = [process.execPath, scripts[kind]] as const
   const { diskMebibytes } = options
