@@ -5,7 +5,7 @@
  */
 import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type BuildOptions, build } from 'esbuild'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { viewerFiles } from '../lib/http/documents.ts'
 import { catalog, documents, frontDoor, peers, root, scheduleCatalog, serviceCatalog } from './catalog.ts'
 
@@ -47,6 +47,21 @@ const options = {
   logLevel: 'warning',
 } as const satisfies BuildOptions
 
+/**
+ * A Lambda has its role's credentials in its environment, and nowhere else: the clients that ask other places for some
+ * (sign-in, files, processes, metadata) are neither loaded nor there.
+ */
+const credentialsOfRole: Plugin = {
+  name: 'credentials of the role',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@aws-sdk\/credential-provider-node$/ }, () => ({ path: 'role', namespace: 'credentials' }))
+    onLoad({ filter: /./, namespace: 'credentials' }, () => ({
+      contents: "export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env'",
+      resolveDir: root,
+    }))
+  },
+}
+
 export interface Size {
   readonly name: string
   readonly bytes: number
@@ -56,7 +71,7 @@ export interface Size {
 export async function bundle(): Promise<readonly Size[]> {
   const made = existsSync(dist) ? readdirSync(dist) : []
   for (const name of made.filter((name) => name !== 'offline')) rmSync(join(dist, name), { recursive: true })
-  const { metafile } = await build({ ...options, outdir: dist })
+  const { metafile } = await build({ ...options, outdir: dist, plugins: [credentialsOfRole] })
   for (const [from, parts] of Object.entries(packages)) {
     for (const part of parts) cpSync(join(root, from, part), join(dist, from, part), { dereference: true })
   }
