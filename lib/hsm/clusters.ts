@@ -4,9 +4,8 @@ import type { ConnectionErrorCode } from '../stores/key-store.ts'
 import type { Clusters } from '../stores/ports.ts'
 import { isProven } from '../stores/secrets.ts'
 import { returnCode } from './constants.ts'
+import { Pkcs11Failure, TokenNotFound } from './failures.ts'
 import type { HsmOpener, HsmOptions, OpenHsm } from './hsm.ts'
-import { TokenNotFound } from './library.ts'
-import { Pkcs11Failure } from './pkcs11.ts'
 
 export interface ClusterToken {
   readonly options: Omit<HsmOptions, 'pin'>

@@ -2,8 +2,7 @@
 
 import * as errors from '../errors.ts'
 import { KmsError } from '../errors.ts'
-import { TokenNotFound } from './library.ts'
-import { Pkcs11Failure } from './pkcs11.ts'
+import { Pkcs11Failure, TokenNotFound } from './failures.ts'
 
 export interface ErrorForm {
   readonly name: string

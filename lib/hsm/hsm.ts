@@ -2,18 +2,18 @@
  * The HSM, through PKCS #11. A login holds sessions, root keys and every opened key; when the token loses any of it,
  * the whole login is given up, another begun, and what was asked is done once more.
  */
-import { KMSInternalException, KmsError } from '../errors.ts'
+import { KMSInternalException } from '../errors.ts'
 import { ownerOf } from '../keys/materials.ts'
 import type { Hsm } from '../ports.ts'
 import { Asymmetric } from './asymmetric.ts'
 import { Canary } from './canary.ts'
-import { returnCode } from './constants.ts'
+import { failureOf, isLost, isRefusal } from './failures.ts'
 import { type CacheCounters, Handles } from './handles.ts'
 import { Imports } from './imports.ts'
 import { openLibrary } from './library.ts'
 import { Materials } from './materials.ts'
 import { type MessageKeyLimits, Messages } from './messages.ts'
-import { answered, isLost, type Pkcs11 } from './pkcs11.ts'
+import type { Pkcs11 } from './pkcs11.ts'
 import { chooseProfile, type ProfileName } from './profiles.ts'
 import { findRoots } from './roots.ts'
 import { Session } from './session.ts'
@@ -70,13 +70,6 @@ const day = 86_400_000
 const defaultHandles = 8192
 const defaultLimits: MessageKeyLimits = { messages: 2 ** 32, milliseconds: day }
 const maxRandomBytes = 1024
-
-/** How a caller of the port hears of it. */
-export const failureOf = (error: unknown): KmsError =>
-  error instanceof KmsError ? error : new KMSInternalException(undefined, { cause: error })
-
-/** Answers after which another login would only bring the PIN nearer to being locked. */
-export const isRefusal = (error: unknown): boolean => answered(error, returnCode.pinIncorrect, returnCode.pinLocked)
 
 function assertSound({ handles, messageKeyLimits }: HsmOptions): void {
   if (handles !== undefined && !(handles >= 2)) throw new RangeError('handles must be 2 or more')

@@ -4,6 +4,7 @@ import { InvalidImportTokenException, KeyUnavailableException, UnsupportedOperat
 import type { ImportedKey, ImportRequest, Owner } from '../ports.ts'
 import type { Canary } from './canary.ts'
 import { keyType, mechanism, objectClass, returnCode } from './constants.ts'
+import { answered } from './failures.ts'
 import {
   canonicalPkcs8,
   demandLength,
@@ -18,7 +19,7 @@ import { type Described, describePair } from './imported-pairs.ts'
 import { type Kind, newborn } from './kinds.ts'
 import type { Materials } from './materials.ts'
 import { unpadOaepSha256 } from './oaep.ts'
-import { answered, bufferOf, type Handle, mechanismList, oaepSha1, template } from './pkcs11.ts'
+import { bufferOf, type Handle, mechanismList, oaepSha1, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Session } from './session.ts'
 import { uses } from './uses.ts'

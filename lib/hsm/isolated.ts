@@ -5,7 +5,8 @@
  */
 import type { Hsm } from '../ports.ts'
 import { HsmChild, unanswered } from './child.ts'
-import { failureOf, type HsmCounters, type HsmOpener, type HsmOptions, isRefusal, type OpenHsm } from './hsm.ts'
+import { failureOf, isRefusal } from './failures.ts'
+import type { HsmCounters, HsmOpener, HsmOptions, OpenHsm } from './hsm.ts'
 import { hsmAsking } from './protocol.ts'
 
 export interface Isolation {

@@ -1,7 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { osLockingOk, returnCode } from './constants.ts'
-import { answered, call, loadLibrary, type Pkcs11 } from './pkcs11.ts'
+import { answered, TokenNotFound } from './failures.ts'
+import { call, loadLibrary, type Pkcs11 } from './pkcs11.ts'
 import { copyTokens } from './private-copy.ts'
 
 interface LibraryOptions {
@@ -21,11 +22,6 @@ interface Library {
   readonly pkcs11: Pkcs11
   /** Those whose tokens this process has; none where the module is configured elsewhere. */
   readonly tokenDirectories: readonly string[]
-}
-
-/** The token is not there, at least not for this process. */
-export class TokenNotFound extends Error {
-  override readonly name = 'TokenNotFound'
 }
 
 /**

@@ -4,6 +4,7 @@ import { isMultiRegionId } from '../keys/identifiers.ts'
 import type { NewKey, WrappedKey } from '../keys/key.ts'
 import type { DerivedKeyPurpose, Owner } from '../ports.ts'
 import { keyType, mechanism, objectClass } from './constants.ts'
+import { answered } from './failures.ts'
 import type { Handles } from './handles.ts'
 import {
   importKinds,
@@ -16,7 +17,7 @@ import {
   secretKind,
 } from './kinds.ts'
 import { makeMessageKey, openMessageKey } from './message-key.ts'
-import { answered, bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
+import { bufferOf, type Handle, type KeyPair, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Root, Roots } from './roots.ts'
 import { parseSealed, sealedBlob, sealedContext, sealedIv } from './sealed.ts'

@@ -5,26 +5,14 @@
  * faster than pkcs11js's asynchronous ones (hsm.md §5).
  */
 import pkcs11js from 'pkcs11js'
-import { attribute, mechanism, mgf1, noKeyDerivation, oaepSourceData, returnCode } from './constants.ts'
+import { attribute, mechanism, mgf1, noKeyDerivation, oaepSourceData } from './constants.ts'
+import { Pkcs11Failure } from './failures.ts'
 
 export type Mechanism = pkcs11js.Mechanism
 export type KeyPair = pkcs11js.KeyPair
 export type Pkcs11 = pkcs11js.PKCS11
 export type Handle = pkcs11js.Handle
 export type Template = readonly pkcs11js.Attribute[]
-
-/** A call that the token answered with something other than CKR_OK. Carries no argument of the call. */
-export class Pkcs11Failure extends Error {
-  override readonly name = 'Pkcs11Failure'
-  readonly call: string
-  readonly code: number
-
-  constructor(call: string, code: number) {
-    super(`${call} answered 0x${code.toString(16)}`)
-    this.call = call
-    this.code = code
-  }
-}
 
 /** Some of pkcs11js's errors have the code in a member, others only in their text. */
 function codeOf(error: unknown): number | undefined {
@@ -62,29 +50,6 @@ export async function callAside<T>(name: string, buffers: readonly Buffer[], bod
     inFlight.delete(buffers)
   }
 }
-
-export const answered = (error: unknown, ...codes: readonly number[]): boolean =>
-  error instanceof Pkcs11Failure && codes.includes(error.code)
-
-/** The token, its sessions or our handles are gone: opening anew may help. */
-export const isLost = (error: unknown): boolean =>
-  answered(
-    error,
-    returnCode.slotIdInvalid,
-    returnCode.deviceError,
-    returnCode.deviceMemory,
-    returnCode.deviceRemoved,
-    returnCode.keyHandleInvalid,
-    returnCode.objectHandleInvalid,
-    returnCode.sessionClosed,
-    returnCode.sessionHandleInvalid,
-    returnCode.tokenNotPresent,
-    returnCode.tokenNotRecognized,
-    returnCode.unwrappingKeyHandleInvalid,
-    returnCode.userNotLoggedIn,
-    returnCode.wrappingKeyHandleInvalid,
-    returnCode.notInitialized,
-  )
 
 type AttributeValue = boolean | number | string | Buffer
 

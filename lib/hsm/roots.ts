@@ -1,5 +1,6 @@
 import { attribute, keyType, mechanism, objectClass, returnCode } from './constants.ts'
-import { answered, type Handle, mechanismList, type Template, template } from './pkcs11.ts'
+import { answered } from './failures.ts'
+import { type Handle, mechanismList, type Template, template } from './pkcs11.ts'
 import type { Profile } from './profiles.ts'
 import type { Session } from './session.ts'
 

@@ -1,7 +1,7 @@
 import { attribute, returnCode, sessionFlag, userType } from './constants.ts'
-import { initialize, TokenNotFound } from './library.ts'
+import { answered, Pkcs11Failure, TokenNotFound } from './failures.ts'
+import { initialize } from './library.ts'
 import {
-  answered,
   bufferOf,
   call,
   callAside,
@@ -10,7 +10,6 @@ import {
   type KeyPair,
   type Mechanism,
   type Pkcs11,
-  Pkcs11Failure,
   type Template,
 } from './pkcs11.ts'
 

@@ -1,5 +1,5 @@
 /** All that hangs from some roots, wrapped again item by item: each by one conditional write, whatever goes on beside. */
-import { isLost } from '../../lib/hsm/pkcs11.ts'
+import { isLost } from '../../lib/hsm/failures.ts'
 import type { WrappedKey } from '../../lib/keys/key.ts'
 import { type BoundKey, type Holder, reasonOf, type WrappedKeys } from '../../lib/store/wrapped.ts'
 import { keysHere, Tally } from './hanging.ts'

@@ -34,6 +34,12 @@ describe.runIf(process.platform === 'linux')("the host's HSM", () => {
     removeHome(server.home)
   })
 
+  test('is in a process that alone has loaded a PKCS #11 module', async () => {
+    await encrypt()
+    const hasModule = (pid: number) => /pkcs11|softhsm/i.test(readFileSync(`/proc/${pid}/maps`, 'utf8'))
+    expect([hasModule(server.pid), ...hsmProcesses().map(hasModule)]).toEqual([false, true])
+  })
+
   test('hangs, and only what needs it is told to come again, until another stands in', async () => {
     const { CiphertextBlob } = await encrypt()
     const before = hsmProcesses()

@@ -12,10 +12,9 @@ import {
   UnsupportedOperationException,
 } from '../../../lib/errors.ts'
 import { returnCode } from '../../../lib/hsm/constants.ts'
+import { Pkcs11Failure, TokenNotFound } from '../../../lib/hsm/failures.ts'
 import type { HsmOptions, OpenHsm } from '../../../lib/hsm/hsm.ts'
 import { type Isolation, isolated } from '../../../lib/hsm/isolated.ts'
-import { TokenNotFound } from '../../../lib/hsm/library.ts'
-import { Pkcs11Failure } from '../../../lib/hsm/pkcs11.ts'
 import { isAlive } from '../../../lib/hsm/private-copy.ts'
 import { generated, provisionedToken } from '../../harness/token.ts'
 

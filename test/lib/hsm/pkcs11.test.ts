@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { call, isLost, mechanismList, Pkcs11Failure, template } from '../../../lib/hsm/pkcs11.ts'
+import { isLost, Pkcs11Failure } from '../../../lib/hsm/failures.ts'
+import { call, mechanismList, template } from '../../../lib/hsm/pkcs11.ts'
 
 describe('a template', () => {
   it('takes booleans, numbers, text and bytes', () => {

@@ -4,8 +4,9 @@ import { equal, utf8 } from '../../../lib/bytes.ts'
 import { parseCiphertext } from '../../../lib/crypto/ciphertext.ts'
 import { InvalidCiphertextException, KMSInternalException } from '../../../lib/errors.ts'
 import { returnCode } from '../../../lib/hsm/constants.ts'
+import { Pkcs11Failure } from '../../../lib/hsm/failures.ts'
 import type { OpenHsm } from '../../../lib/hsm/hsm.ts'
-import { call, type Handle, loadLibrary, type Pkcs11, Pkcs11Failure } from '../../../lib/hsm/pkcs11.ts'
+import { call, type Handle, loadLibrary, type Pkcs11 } from '../../../lib/hsm/pkcs11.ts'
 import type { Material, WrappedKey } from '../../../lib/keys/key.ts'
 import {
   generated,
